@@ -1,0 +1,1 @@
+"""What crosses the network: ids, messages, subjects, tensors, errors and the bus."""

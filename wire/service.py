@@ -1,0 +1,188 @@
+"""A NATS micro service (ADR-32): ``nats micro ls|info|stats|ping`` show it fully.
+
+nats-py's own runs the requests of an endpoint one after another and counts what it spawns as instant; here each request
+is a task of its own, bounded in number, and the statistics tell the time it really took.
+Specification: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-32.md
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
+
+import msgspec
+
+from wire.bus import Link, Received, Subscription
+from wire.errors import BrambleError, BusError, InternalError, NoCapacityError
+
+QUEUE = "q"
+MAX_TASKS = 256
+
+_log = logging.getLogger("bramble.service")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An endpoint's answer."""
+
+    payload: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+EndpointHandler = Callable[[Received], Awaitable[Reply]]
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """One endpoint: its subject, its handler and its statistics."""
+
+    name: str
+    subject: str
+    handler: EndpointHandler
+    metadata: dict[str, str]
+    requests: int = 0
+    errors: int = 0
+    last_error: str = ""
+    processing_ns: int = 0
+
+    def info(self) -> dict[str, Any]:
+        """Return the endpoint's part of an INFO answer."""
+        return {"name": self.name, "subject": self.subject, "queue_group": QUEUE, "metadata": self.metadata}
+
+    def stats(self) -> dict[str, Any]:
+        """Return the endpoint's part of a STATS answer; times in nanoseconds."""
+        return {
+            "name": self.name,
+            "subject": self.subject,
+            "queue_group": QUEUE,
+            "num_requests": self.requests,
+            "num_errors": self.errors,
+            "last_error": self.last_error,
+            "processing_time": self.processing_ns,
+            "average_processing_time": self.processing_ns // self.requests if self.requests else 0,
+        }
+
+
+class Service:
+    """A service with its endpoints. Add them, then :meth:`start`; :meth:`stop` waits for what is under way."""
+
+    def __init__(self, link: Link, *, name: str, version: str, description: str, metadata: dict[str, str]) -> None:
+        self._link = link
+        self._identity = {"name": name, "id": token_hex(11).upper(), "version": version, "metadata": metadata}
+        self._description = description
+        self._endpoints: list[Endpoint] = []
+        self._subscriptions: list[Subscription] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = datetime.now(UTC)
+
+    def add_endpoint(
+        self, name: str, subject: str, handler: EndpointHandler, *, metadata: dict[str, str] | None = None
+    ) -> None:
+        """Add an endpoint; ``handler`` raises a :class:`BrambleError` to answer with an error."""
+        self._endpoints.append(Endpoint(name, subject, handler, metadata or {}))
+
+    async def start(self) -> None:
+        """Listen."""
+        name, ident = self._identity["name"], self._identity["id"]
+        for verb, answer in (("PING", self._ping), ("INFO", self._info), ("STATS", self._stats)):
+            for subject in (f"$SRV.{verb}", f"$SRV.{verb}.{name}", f"$SRV.{verb}.{name}.{ident}"):
+                self._subscriptions.append(await self._link.subscribe(subject, self._tell(answer)))
+        for endpoint in self._endpoints:
+            self._subscriptions.append(
+                await self._link.subscribe(endpoint.subject, self._accept(endpoint), queue=QUEUE, max_pending=MAX_TASKS)
+            )
+        self._started = datetime.now(UTC)
+
+    async def stop(self, *, within: float = 5.0) -> None:
+        """Stop listening and give what is under way ``within`` seconds to end."""
+        for subscription in self._subscriptions:
+            await subscription.end()
+        self._subscriptions.clear()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=within)
+            for task in late:
+                task.cancel()
+
+    def _tell(self, answer: Callable[[], dict[str, Any]]) -> Callable[[Received], Awaitable[None]]:
+        async def handle(message: Received) -> None:
+            if message.reply:
+                await self._link.publish(message.reply, msgspec.json.encode(answer()))
+
+        return handle
+
+    def _accept(self, endpoint: Endpoint) -> Callable[[Received], Awaitable[None]]:
+        async def handle(message: Received) -> None:
+            if len(self._tasks) >= MAX_TASKS:
+                endpoint.requests += 1
+                await self._refuse(endpoint, message, NoCapacityError(f"{MAX_TASKS} requests are under way"))
+                return
+            task = asyncio.create_task(self._serve(endpoint, message), name=f"serve-{endpoint.name}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        return handle
+
+    async def _serve(self, endpoint: Endpoint, message: Received) -> None:
+        started = time.perf_counter_ns()
+        endpoint.requests += 1
+        try:
+            reply = await endpoint.handler(message)
+            if message.reply:
+                await self._link.publish(message.reply, reply.payload, headers=reply.headers)
+        except BusError as error:
+            endpoint.errors += 1
+            endpoint.last_error = f"{error.code}: {error}"
+            _log.warning(
+                "an answer was lost", extra={"action": "reply", "endpoint": endpoint.name, "error": str(error)}
+            )
+        except BrambleError as error:
+            await self._refuse(endpoint, message, error)
+        except Exception as error:  # noqa: BLE001 - one bad request must not end the service, and must be seen
+            _log.exception("a request failed", extra={"action": "serve", "endpoint": endpoint.name})
+            await self._refuse(
+                endpoint, message, InternalError(f"{type(error).__name__}; the controller's log has more")
+            )
+        finally:
+            endpoint.processing_ns += time.perf_counter_ns() - started
+
+    async def _refuse(self, endpoint: Endpoint, message: Received, error: BrambleError) -> None:
+        endpoint.errors += 1
+        endpoint.last_error = f"{error.code}: {error}"
+        if not message.reply:
+            return
+        headers = error_headers(error)
+        try:
+            await self._link.publish(message.reply, error.to_json(), headers=headers)
+        except BusError as lost:
+            _log.warning("an error was lost", extra={"action": "reply", "endpoint": endpoint.name, "error": str(lost)})
+
+    def _ping(self) -> dict[str, Any]:
+        return {"type": "io.nats.micro.v1.ping_response", **self._identity}
+
+    def _info(self) -> dict[str, Any]:
+        return {
+            "type": "io.nats.micro.v1.info_response",
+            **self._identity,
+            "description": self._description,
+            "endpoints": [endpoint.info() for endpoint in self._endpoints],
+        }
+
+    def _stats(self) -> dict[str, Any]:
+        return {
+            "type": "io.nats.micro.v1.stats_response",
+            **self._identity,
+            "started": self._started.isoformat().replace("+00:00", "Z"),
+            "endpoints": [endpoint.stats() for endpoint in self._endpoints],
+        }
+
+
+def error_headers(error: BrambleError) -> dict[str, str]:
+    """Return ADR-32's error headers, and ours; a header cannot hold line ends."""
+    text = " ".join(str(error).split())[:256]
+    return {"Nats-Service-Error": text, "Nats-Service-Error-Code": error.code, "Bramble-Error": error.code}

@@ -1,0 +1,92 @@
+"""The one table of subjects. Nothing else in Bramble writes a subject by hand.
+
+nats-py accepts ``a..b`` or ``.a`` and delivers them to nobody, so every token is checked here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from wire.ids import check_token
+
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A family of subjects: literal tokens and named fields, such as ``node.{node}.heartbeat``."""
+
+    pattern: str
+    purpose: str
+    fields: tuple[str, ...] = field(init=False)
+    _parser: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", tuple(_FIELD.findall(self.pattern)))
+        parser = _FIELD.sub(r"(?P<\1>[A-Za-z0-9_-]{1,64})", self.pattern.replace(".", r"\."))
+        object.__setattr__(self, "_parser", re.compile(parser))
+
+    def build(self, **tokens: str) -> str:
+        """Fill in every field.
+
+        Raises:
+            BadRequestError: a token is not a valid name.
+            TypeError: a field is missing or unknown.
+
+        """
+        self._check_fields(tokens, set(self.fields))
+        return self.pattern.format(**{name: check_token(value, name) for name, value in tokens.items()})
+
+    def wildcard(self, **tokens: str) -> str:
+        """Fill in some fields and match all values of the others with ``*``."""
+        self._check_fields(tokens, set(tokens))
+        checked = {name: check_token(value, name) for name, value in tokens.items()}
+        return self.pattern.format(**{name: checked.get(name, "*") for name in self.fields})
+
+    def parse(self, subject: str) -> dict[str, str] | None:
+        """Read the fields back out of a subject; None when it is not of this family."""
+        found = self._parser.fullmatch(subject)
+        return found.groupdict() if found else None
+
+    def _check_fields(self, tokens: dict[str, str], wanted: set[str]) -> None:
+        if tokens.keys() != wanted or not wanted <= set(self.fields):
+            raise TypeError(f"{self.pattern} takes {self.fields}, got {tuple(tokens)}")
+
+
+INFER = Subject("infer.{model}", "a picture in, a JSON answer (or a picture) out; for people and any NATS client")
+WORK = Subject("infer.{node}.{model}.{stage}", "one frame for one stage on one node; sent by controllers and stages")
+FRAMES = Subject("frames.{camera}", "a picture from outside for a camera whose source is push:")
+RESULTS = Subject("results.{camera}.{model}", "one JSON result a frame")
+JOBS = Subject("jobs.{model}", "durable jobs")
+
+HEARTBEAT = Subject("node.{node}.heartbeat", "a node's health, once a second")
+NODE_EVENT = Subject("node.{node}.event.{kind}", "what happened on a node")
+NODE_COMMAND = Subject("node.{node}.command.{verb}", "drain and undrain a node")
+
+CAMERA_STATUS = Subject("camera.{camera}.status", "a camera's state and ledger, once a second")
+CAMERA_EVENT = Subject("camera.{camera}.event.{kind}", "what happened to a camera")
+
+CONTROL = Subject("control.{noun}.{verb}", "what an operator asks of the controllers")
+
+TABLE: tuple[Subject, ...] = (
+    INFER,
+    WORK,
+    FRAMES,
+    RESULTS,
+    JOBS,
+    HEARTBEAT,
+    NODE_EVENT,
+    NODE_COMMAND,
+    CAMERA_STATUS,
+    CAMERA_EVENT,
+    CONTROL,
+)
+
+CONFIG_BUCKET = "config"
+ASSIGNMENTS_BUCKET = "assignments"
+MODELS_STORE = "models"
+
+MODEL_KEY = Subject("models.{model}", "key in the config bucket: a model's manifest as JSON")
+CAMERA_KEY = Subject("cameras.{camera}", "key in the config bucket: a camera's configuration")
+ASSIGNMENT_KEY = Subject("{node}", "key in the assignments bucket: the shards that a node is to serve")
