@@ -1,0 +1,1 @@
+"""Cameras in, frames dispatched, models placed, results and the ledger out."""

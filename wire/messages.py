@@ -258,6 +258,7 @@ class ClusterStatus(Message, frozen=True):
     nodes: tuple[NodeStatus, ...]
     cameras: tuple[CameraStatus, ...]
     models: tuple[ModelStatus, ...]
+    metrics_url: str = ""
 
 
 class NameRequest(Message, frozen=True):

@@ -10,7 +10,7 @@ class Frame:
     """One picture of one camera, offered for inference."""
 
     camera: str
-    seq: int  # from 0, never reused while the camera object lives; gaps do not occur, order may differ by a few
+    seq: int  # from 0, never used twice; a notice may overtake a frame; a broken picture leaves a gap
     captured_at: float  # unix seconds at which the reader received the picture
     jpeg: bytes  # a whole JPEG; the camera's own bytes where it sends JPEGs that fit
     width: int  # pixels of the JPEG

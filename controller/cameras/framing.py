@@ -97,30 +97,34 @@ _LIMITS = {
 }
 
 
+_KIND_OF: dict[type[Message], int] = {
+    Opened: _OPENED,
+    PictureSent: _PICTURE_SENT,
+    Gated: _GATED,
+    Superseded: _SUPERSEDED,
+    Alive: _ALIVE,
+    Still: _STILL,
+    Ended: _ENDED,
+    Fault: _FAULT,
+}
+
+
 def encode_message(message: Message) -> bytes:
     """Encode one message, header and body."""
     match message:
         case PictureSent():
             motion = math.nan if message.motion is None else message.motion
             fixed = _PICTURE.pack(message.seq, message.captured_at, message.width, message.height, motion)
-            head = HEADER.pack(_MAGIC, _PICTURE_SENT, len(fixed) + len(message.jpeg))
-            return b"".join((head, fixed, message.jpeg))
-        case Gated():
-            return _frame(_GATED, _NOTICE.pack(message.seq, message.captured_at))
-        case Superseded():
-            return _frame(_SUPERSEDED, _NOTICE.pack(message.seq, message.captured_at))
-        case Alive():
-            return _frame(_ALIVE, b"")
-        case Ended():
-            return _frame(_ENDED, b"")
-        case Opened():
-            return _frame(_OPENED, msgspec.json.encode(message))
-        case Still():
-            return _frame(_STILL, msgspec.json.encode(message))
-        case Fault():
-            return _frame(_FAULT, msgspec.json.encode(message))
+            parts: tuple[bytes, ...] = (fixed, message.jpeg)
+        case Gated() | Superseded():
+            parts = (_NOTICE.pack(message.seq, message.captured_at),)
+        case Alive() | Ended():
+            parts = ()
+        case Opened() | Still() | Fault():
+            parts = (msgspec.json.encode(message),)
         case _:
             assert_never(message)
+    return b"".join((HEADER.pack(_MAGIC, _KIND_OF[type(message)], sum(map(len, parts))), *parts))
 
 
 def decode_header(header: bytes) -> tuple[int, int]:
@@ -177,7 +181,3 @@ def _decode_picture(body: bytes) -> PictureSent:
     if not in_range or (share is not None and not 0.0 <= share <= 1.0):
         raise FramingError(f"a picture message is out of range: {width}x{height}, motion {motion}")
     return PictureSent(seq, captured_at, width, height, share, body[_PICTURE.size :])
-
-
-def _frame(kind: int, body: bytes) -> bytes:
-    return HEADER.pack(_MAGIC, kind, len(body)) + body

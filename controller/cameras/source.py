@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -77,34 +77,15 @@ def parse_source(text: str) -> Source:
     if not text or len(text) > _MAX_TEXT or not text.isprintable() or text != text.strip():
         raise _bad(text, "it is empty, too long, or holds spaces at the ends or control characters")
     if text.startswith("/dev/"):
-        return _usb(text, "/dev/" + text.removeprefix("/dev/"), {})
+        return _usb(text, text)
     if text.startswith("/"):
-        body, options = _split_options(text, text, "?")
-        return _recorded(text, "directory" if body.endswith("/") or Path(body).is_dir() else "file", body, options)
-    scheme, colon, rest = text.partition(":")
-    if not colon:
-        raise _bad(text, "it has no scheme")
-    match scheme.lower():
-        case "file":
-            body, options = _split_options(text, rest, "?")
-            return _recorded(text, "file", _local_path(text, body), options)
-        case "dir":
-            body, options = _split_options(text, rest, "?")
-            return _recorded(text, "directory", _local_path(text, body), options)
-        case "rtsp" | "rtsps":
-            return _network(text, "rtsp")
-        case "http" | "https":
-            return _network(text, "mjpeg")
-        case "usb":
-            body, options = _split_options(text, rest, "?")
-            return _usb(text, f"/dev/video{body}" if body.isdecimal() else body, options)
-        case "synthetic" | "push" as kind:
-            body, options = _split_options(text, rest, "?")
-            if body:
-                raise _bad(text, f"nothing but options may follow {kind}:")
-            return _build(text, kind, "", options)
-        case _:
-            raise _bad(text, f"the scheme {scheme[:32]!r} is not known")
+        is_directory = text.partition("?")[0].endswith("/") or Path(text).is_dir()
+        return _recorded(text, text, "directory" if is_directory else "file")
+    scheme, _, rest = text.partition(":")
+    parse = _SCHEMES.get(scheme.lower())
+    if parse is None or ":" not in text:
+        raise _bad(text, f"the scheme {scheme[:32]!r} is not known")
+    return parse(text, rest)
 
 
 def _bad(text: str, why: str) -> BadSourceError:
@@ -137,8 +118,10 @@ def _local_path(text: str, body: str) -> str:
     return unquote(body)
 
 
-def _recorded(text: str, kind: Kind, path: str, options: dict[str, str]) -> Source:
-    if not path.strip("/") or "\0" in path:
+def _recorded(text: str, rest: str, kind: Kind) -> Source:
+    body, options = _split_options(text, rest, "?")
+    path = _local_path(text, body) if rest is not text else body
+    if not path.strip("/"):
         raise _bad(text, "the path is empty")
     return _build(text, kind, path, options)
 
@@ -155,10 +138,19 @@ def _network(text: str, kind: Kind) -> Source:
     return _build(text, kind, url, options)
 
 
-def _usb(text: str, device: str, options: dict[str, str]) -> Source:
+def _usb(text: str, rest: str) -> Source:
+    body, options = _split_options(text, rest, "?")
+    device = f"/dev/video{body}" if body.isascii() and body.isdecimal() else body
     if not _DEVICE.match(device) or ".." in device:
         raise _bad(text, "a USB camera is a number or a device such as /dev/video0")
     return _build(text, "usb", device, options)
+
+
+def _made_here(text: str, rest: str, kind: Kind) -> Source:
+    body, options = _split_options(text, rest, "?")
+    if body:
+        raise _bad(text, f"nothing but options may follow {kind}:")
+    return _build(text, kind, "", options)
 
 
 def _build(text: str, kind: Kind, target: str, options: dict[str, str]) -> Source:
@@ -214,3 +206,17 @@ def _secrets(kind: Kind, target: str) -> list[str]:
         found.add(parts.path.lstrip("/"))
     # A very short secret would turn every text into stars; redact_url still takes it out of URLs.
     return sorted((secret for secret in found if len(secret) > _SHORT_SECRET), key=len, reverse=True)
+
+
+# A parser for each scheme; it gets the whole text and what follows the colon.
+_SCHEMES: Mapping[str, Callable[[str, str], Source]] = {
+    "file": lambda text, rest: _recorded(text, rest, "file"),
+    "dir": lambda text, rest: _recorded(text, rest, "directory"),
+    "rtsp": lambda text, _: _network(text, "rtsp"),
+    "rtsps": lambda text, _: _network(text, "rtsp"),
+    "http": lambda text, _: _network(text, "mjpeg"),
+    "https": lambda text, _: _network(text, "mjpeg"),
+    "usb": _usb,
+    "synthetic": lambda text, rest: _made_here(text, rest, "synthetic"),
+    "push": lambda text, rest: _made_here(text, rest, "push"),
+}

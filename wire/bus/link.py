@@ -74,6 +74,7 @@ class Link:
     def __init__(self) -> None:
         self._client: Client
         self._on_reconnect: list[Callable[[], None]] = []
+        self._closing = False
         self.slow_consumers = 0  # messages that the client threw away because a handler was too slow
 
     @classmethod
@@ -208,6 +209,7 @@ class Link:
 
     async def close(self) -> None:
         """Hand over what is still to be sent, and disconnect."""
+        self._closing = True
         if self.connected:
             try:
                 await self.flush(within=1.0)
@@ -225,7 +227,8 @@ class Link:
             _log.error("a handler failed", extra={"action": "handle_message"}, exc_info=error)
 
     async def _note_disconnect(self) -> None:
-        _log.warning("disconnected", extra={"action": "disconnect"})
+        if not self._closing:
+            _log.warning("disconnected", extra={"action": "disconnect"})
 
     async def _note_reconnect(self) -> None:
         _log.info("reconnected", extra={"action": "reconnect"})

@@ -1,0 +1,126 @@
+"""What operators ask of the controller: cameras, models, the cluster's state. One micro-service endpoint each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from controller import overlay
+from controller.cameras.probe import probe_source
+from controller.cameras.source import parse_source
+from controller.catalogue import Catalogue
+from controller.fleet import Fleet
+from modelkit.errors import ModelkitError
+from modelkit.manifest import decode_manifest
+from wire import subjects
+from wire.bus import Bucket, Received
+from wire.errors import BadRequestError, ModelRejectedError
+from wire.ids import REQUESTS
+from wire.messages import CameraConfig, ClusterStatus, Done, NameRequest, SourceReport, SourceRequest, decode, encode
+from wire.service import Reply, Service
+
+REMOVAL_S = 5.0
+
+_JSON = {"Content-Type": "application/json"}
+
+
+class ControlDesk:
+    """Carries out operators' requests. Wishes are written to the config bucket; the controller follows that."""
+
+    def __init__(self, bucket: Bucket, fleet: Fleet, catalogue: Catalogue, status: Callable[[], ClusterStatus]) -> None:
+        self._bucket = bucket
+        self._fleet = fleet
+        self._catalogue = catalogue
+        self._status = status
+
+    def register(self, service: Service) -> None:
+        """Add the endpoints to the service."""
+        for noun, verb, handler in (
+            ("cluster", "status", self._cluster_status),
+            ("camera", "add", self._add_camera),
+            ("camera", "remove", self._remove_camera),
+            ("camera", "test", self._test_camera),
+            ("camera", "snapshot", self._snapshot),
+            ("model", "add", self._add_model),
+            ("model", "remove", self._remove_model),
+        ):
+            service.add_endpoint(f"{noun}-{verb}", subjects.CONTROL.build(noun=noun, verb=verb), handler)
+
+    async def _cluster_status(self, _message: Received) -> Reply:
+        return Reply(encode(self._status()), _JSON)
+
+    async def _add_camera(self, message: Received) -> Reply:
+        config = decode(message.data, CameraConfig)
+        if config.camera == REQUESTS:
+            raise BadRequestError(f"{REQUESTS!r} stands for pictures sent by people", remedy="choose another name")
+        source = parse_source(config.url)
+        if source.kind == "push" and config.motion:
+            raise BadRequestError("pushed pictures have no motion gate", remedy="push only what is to be looked at")
+        for model in config.models:
+            self._catalogue.require(model)
+        key = subjects.CAMERA_KEY.build(camera=config.camera)
+        known = await self._bucket.get(key) is not None
+        await self._bucket.put(key, encode(config))
+        return _done(f"camera {config.camera} {'changed' if known else 'added'}: {source}")
+
+    async def _remove_camera(self, message: Received) -> Reply:
+        name = decode(message.data, NameRequest).name
+        key = subjects.CAMERA_KEY.build(camera=name)
+        if await self._bucket.get(key) is None:
+            raise BadRequestError(f"there is no camera {name!r}", remedy="see `bramble camera list`")
+        await self._bucket.delete(key)
+        gone = await self._fleet.wait_gone(name, within=REMOVAL_S)
+        return _done(f"camera {name} removed" if gone else f"camera {name} is being removed")
+
+    async def _test_camera(self, message: Received) -> Reply:
+        request = decode(message.data, SourceRequest)
+        source = parse_source(request.url)
+        found = await probe_source(source, request.timeout_s)
+        report = SourceReport(
+            ok=found.fault is None,
+            source=found.source,
+            codec=found.codec,
+            width=found.width,
+            height=found.height,
+            fps=round(found.measured_fps or found.declared_fps, 2),
+            first_frame_s=round(found.first_picture_after, 3),
+            problem=found.fault.message if found.fault else "",
+            remedy=found.fault.remedy if found.fault else "",
+        )
+        return Reply(encode(report), _JSON)
+
+    async def _snapshot(self, message: Received) -> Reply:
+        name = decode(message.data, NameRequest).name
+        if self._fleet.get(name) is None:
+            raise BadRequestError(f"there is no camera {name!r}", remedy="see `bramble camera list`")
+        last = self._fleet.last_result(name)
+        if last is None:
+            raise BadRequestError(f"no picture of {name} has been answered yet", remedy="try again in a moment")
+        capture, result = last
+        picture = await asyncio.to_thread(overlay.draw, capture.payload, result)
+        return Reply(picture, {"Content-Type": "image/jpeg", "Bramble-Frame": capture.frame})
+
+    async def _add_model(self, message: Received) -> Reply:
+        try:
+            manifest = decode_manifest(message.data)
+        except ModelkitError as error:
+            raise ModelRejectedError(str(error), remedy=error.remedy) from error
+        await self._bucket.put(subjects.MODEL_KEY.build(model=manifest.name), message.data)
+        return _done(f"model {manifest.name} {manifest.version} added")
+
+    async def _remove_model(self, message: Received) -> Reply:
+        name = decode(message.data, NameRequest).name
+        self._catalogue.require(name)
+        users = [each.config.camera for each in self._fleet.cameras() if name in each.config.models]
+        if users:
+            raise BadRequestError(
+                f"{name} is used by the cameras {', '.join(users)}", remedy="remove or change those cameras first"
+            )
+        await self._bucket.delete(subjects.MODEL_KEY.build(model=name))
+        return _done(f"model {name} removed")
+
+
+def _done(text: str) -> Reply:
+    return Reply(msgspec.json.encode(Done(text=text)), _JSON)

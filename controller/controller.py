@@ -1,0 +1,210 @@
+"""The controller put together: what listens, what follows, what ticks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
+
+from controller.capture import Capture
+from controller.catalogue import Catalogue
+from controller.control import ControlDesk
+from controller.dispatch.courier import BusCourier
+from controller.dispatch.dispatcher import Dispatcher
+from controller.dispatch.pool import Pool
+from controller.fleet import Fleet
+from controller.http import HttpServer
+from controller.lane import Lane, LaneSettings
+from controller.metrics import Metrics
+from controller.nodes import Nodes
+from controller.pushes import PushDesk
+from controller.requests import RequestDesk
+from controller.results import Results
+from controller.settings import Settings
+from wire import subjects
+from wire.bus import Bucket, Bus
+from wire.errors import BadRequestError, BusError
+from wire.messages import CameraConfig, ClusterStatus, ModelStatus, Result, decode, encode
+from wire.service import Service
+
+TICK_S = 0.25
+STATUS_S = 1.0
+STALL_S = 2.0
+"""A loop that has not turned for so long is not healthy."""
+
+_log = logging.getLogger("bramble.controller")
+
+
+class Controller:
+    """Made by :meth:`open`, runs until cancelled."""
+
+    def __init__(self, settings: Settings, bus: Bus, config: Bucket, assignments: Bucket) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._config = config
+        self._clock: Callable[[], float] = time.monotonic
+        self._turned = self._clock()
+        self._version = version("bramble-edge")
+        self._metrics = Metrics(self._version)
+        self._results = Results(bus.data, self._metrics, self._clock)
+        self._catalogue = Catalogue()
+        self._pool = Pool(self._clock)
+        courier = BusCourier(bus.data)
+        self._dispatcher = Dispatcher(self._pool, courier, self._clock)
+        self._nodes = Nodes(self._catalogue, self._pool, courier, assignments, self._clock)
+        self._fleet = Fleet(self._make_lane, bus.control, self._clock)
+        self._http: HttpServer | None = None
+
+    @classmethod
+    async def open(cls, settings: Settings, bus: Bus) -> Controller:
+        """Open the buckets.
+
+        Raises:
+            BusError: JetStream is not there.
+
+        """
+        await bus.blobs(subjects.MODELS_STORE)
+        config = await bus.bucket(subjects.CONFIG_BUCKET)
+        return cls(settings, bus, config, await bus.bucket(subjects.ASSIGNMENTS_BUCKET))
+
+    async def run(self) -> None:
+        """Serve until cancelled. A background task that dies ends everything, loudly."""
+        async with self._serving(), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_models(), name="follow-models")
+            tasks.create_task(self._follow_cameras(), name="follow-cameras")
+            tasks.create_task(self._tick(), name="tick")
+            tasks.create_task(self._tell_status(), name="tell-status")
+
+    @contextlib.asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
+        bus, settings = self._bus, self._settings
+        service = Service(
+            bus.data,
+            name="bramble",
+            version=self._version,
+            description="Inference over the nodes of a Bramble cluster",
+            metadata={"controller": settings.id},
+        )
+        desk = RequestDesk(self._catalogue, self._dispatcher, self._results, self._clock)
+        service.add_endpoint("infer", subjects.INFER.wildcard(), desk.answer, metadata={"payload": "JPEG or PNG"})
+        control = ControlDesk(self._config, self._fleet, self._catalogue, self.status)
+        control.register(service)
+        pushes = PushDesk(self._fleet, self._metrics, bus.data)
+        listening = [
+            await bus.control.subscribe(subjects.HEARTBEAT.wildcard(), self._nodes.take_heartbeat),
+            await bus.control.subscribe(subjects.NODE_EVENT.wildcard(), self._nodes.take_event),
+            await bus.data.subscribe(subjects.FRAMES.wildcard(), pushes.take, max_pending=64),
+        ]
+        self._http = HttpServer(
+            settings.metrics_host,
+            settings.metrics_port,
+            self._metrics.registry,
+            health=self._find_illness,
+            readiness=self._find_unreadiness,
+        )
+        await service.start()
+        _log.info("serving", extra={"action": "start", "metrics": self._http.url})
+        try:
+            yield
+        finally:
+            await self._fleet.close()
+            await service.stop()
+            for subscription in listening:
+                await subscription.end()
+            await self._dispatcher.close()
+            await asyncio.to_thread(self._http.close)
+            _log.info("stopped", extra={"action": "stop"})
+
+    def status(self) -> ClusterStatus:
+        """Return everything that can be told at a glance."""
+        return ClusterStatus(
+            controller=self._settings.id,
+            at=time.time(),
+            counts=self._results.ledger.counts(),
+            latency_ms=self._results.latencies.summary(),
+            nodes=self._nodes.statuses(),
+            cameras=tuple(camera.status(self._results) for camera in self._fleet.cameras()),
+            models=tuple(
+                ModelStatus(
+                    model=manifest.name,
+                    version=manifest.version,
+                    task=manifest.task,
+                    licence=manifest.licence,
+                    variants=manifest.variants,
+                    nodes_ready=self._nodes.ready_for(manifest.name),
+                )
+                for manifest in self._catalogue.manifests
+            ),
+            metrics_url=self._http.url if self._http else "",
+        )
+
+    def _make_lane(self, config: CameraConfig, model: str, on_result: Callable[[Capture, Result], None]) -> Lane:
+        return Lane(
+            LaneSettings(config.camera, model, config.deadline_ms / 1e3, config.threshold),
+            pool=self._pool,
+            dispatcher=self._dispatcher,
+            results=self._results,
+            knows=self._catalogue.__contains__,
+            on_result=on_result,
+            clock=self._clock,
+        )
+
+    async def _follow_models(self) -> None:
+        async for entries in self._config.follow(subjects.MODEL_KEY.wildcard()):
+            self._catalogue.replace(entries)
+            self._nodes.reseat()
+            await self._nodes.assign()
+
+    async def _follow_cameras(self) -> None:
+        async for entries in self._config.follow(subjects.CAMERA_KEY.wildcard()):
+            configs = {}
+            for key, data in entries.items():
+                try:
+                    config = decode(data, CameraConfig)
+                except BadRequestError as error:
+                    _log.error("camera refused", extra={"action": "camera_refused", "key": key, "error": error.message})
+                    continue
+                configs[config.camera] = config
+            await self._fleet.reconcile(configs)
+
+    async def _tick(self) -> None:
+        while True:
+            self._turned = self._clock()
+            self._nodes.tick()
+            self._fleet.raise_failures()
+            await asyncio.sleep(TICK_S)
+
+    async def _tell_status(self) -> None:
+        last = self._clock()
+        while True:
+            await asyncio.sleep(STATUS_S)
+            now = self._clock()
+            await self._nodes.assign()
+            self._metrics.note_nodes(self._nodes.statuses(), waiting=self._pool.waiting)
+            for camera in self._fleet.cameras():
+                camera.add_blindness(now - last)
+                status = camera.status(self._results)
+                self._metrics.note_camera(status.camera, fps=status.fps, blind_s=status.seconds_blind)
+                try:
+                    subject = subjects.CAMERA_STATUS.build(camera=status.camera)
+                    await self._bus.control.publish(subject, encode(status))
+                except BusError as error:
+                    _log.warning("a status was lost", extra={"action": "tell_status", "error": error.message})
+            last = now
+
+    def _find_illness(self) -> str:
+        silent = self._clock() - self._turned
+        return f"the event loop has not turned for {silent:.1f} s" if silent > STALL_S else ""
+
+    def _find_unreadiness(self) -> str:
+        if illness := self._find_illness():
+            return illness
+        if not self._bus.connected:
+            return "the NATS server cannot be reached"
+        if not self._catalogue.manifests:
+            return "no model is configured"
+        unserved = [m.name for m in self._catalogue.manifests if not self._nodes.ready_for(m.name)]
+        return f"no node is ready for {', '.join(unserved)}" if unserved else ""

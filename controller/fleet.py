@@ -1,0 +1,201 @@
+"""The cameras that run: made to match the configuration, live, without touching those that did not change."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from controller.cameras.camera import Camera
+from controller.cameras.frame import Frame, FrameNotice
+from controller.cameras.motion import MotionPolicy
+from controller.cameras.source import parse_source
+from controller.cameras.state import CameraState
+from controller.capture import Capture
+from controller.lane import Lane
+from controller.results import Results
+from wire import subjects
+from wire.bus import Link
+from wire.errors import BrambleError, BusError
+from wire.messages import CameraConfig, CameraStatus, Event, Result, encode
+
+LaneMaker = Callable[[CameraConfig, str, Callable[[Capture, Result], None]], Lane]
+
+_log = logging.getLogger("bramble.fleet")
+
+
+class RunningCamera:
+    """One camera, its lanes, and the last picture that a model answered for."""
+
+    def __init__(self, config: CameraConfig, make_lane: LaneMaker, clock: Callable[[], float], link: Link) -> None:
+        self.config = config
+        self.source = parse_source(config.url)
+        self.last: dict[str, tuple[Capture, Result]] = {}
+        self.seconds_blind = 0.0
+        self._clock = clock
+        self._link = link
+        self._lanes = {model: make_lane(config, model, self._keep) for model in config.models}
+        motion = config.motion
+        self.camera = Camera(
+            config.camera,
+            self.source,
+            motion=MotionPolicy(threshold=motion.threshold, hold=motion.hold_s, keepalive=motion.keepalive_s)
+            if motion
+            else None,
+            fps=config.fps,
+            max_width=config.max_width,
+            on_frame=self._offer,
+            on_gated=self._gate,
+            on_superseded=self._supersede,
+            on_state=self._note_state,
+        )
+        self._told: set[asyncio.Task[None]] = set()
+        self._task = asyncio.create_task(self._run(), name=f"camera-{config.camera}")
+
+    async def close(self) -> None:
+        """Stop the reader and end every frame."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The error that ended this camera, which is a fault of ours."""
+        if not self._task.done() or self._task.cancelled():
+            return None
+        return self._task.exception()
+
+    def add_blindness(self, seconds: float) -> None:
+        """Count the time that has passed as blind, if it was."""
+        if self.camera.state.phase in ("blind", "starting"):
+            self.seconds_blind += seconds
+
+    def status(self, results: Results) -> CameraStatus:
+        """Return what is known now; the URL redacted."""
+        state = self.camera.state
+        return CameraStatus(
+            camera=self.config.camera,
+            source=str(self.source),
+            models=self.config.models,
+            phase=state.phase,
+            reason=state.reason,
+            since=state.since,
+            fps=round(state.fps, 2),
+            frames=state.frames,
+            restarts=state.restarts,
+            counts=results.ledger.counts(self.config.camera),
+            last_frame_at=state.last_frame_at,
+            seconds_blind=round(self.seconds_blind, 1),
+        )
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for model, lane in self._lanes.items():
+                tasks.create_task(lane.run(), name=f"lane-{self.config.camera}-{model}")
+            tasks.create_task(self.camera.run(), name=f"reader-{self.config.camera}")
+
+    def _capture(self, captured_at: float, payload: bytes) -> Capture:
+        return Capture.new(self.config.camera, payload, captured_at=captured_at, arrived=self._clock())
+
+    def _offer(self, frame: Frame) -> None:
+        capture = self._capture(frame.captured_at, frame.jpeg)
+        for lane in self._lanes.values():
+            lane.offer(capture)
+
+    def _gate(self, notice: FrameNotice) -> None:
+        capture = self._capture(notice.captured_at, b"")
+        for lane in self._lanes.values():
+            lane.gate(capture)
+
+    def _supersede(self, notice: FrameNotice) -> None:
+        capture = self._capture(notice.captured_at, b"")
+        for lane in self._lanes.values():
+            lane.supersede(capture)
+
+    def _keep(self, capture: Capture, result: Result) -> None:
+        known = self.last.get(result.model)
+        if known is None or known[0].arrived <= capture.arrived:
+            self.last[result.model] = (capture, result)
+
+    def _note_state(self, state: CameraState) -> None:
+        _log.info(
+            "camera %s", state.phase, extra={"action": "camera", "camera": self.config.camera, "reason": state.reason}
+        )
+        task = asyncio.get_running_loop().create_task(self._tell(state), name=f"tell-{self.config.camera}")
+        self._told.add(task)
+        task.add_done_callback(self._told.discard)
+
+    async def _tell(self, state: CameraState) -> None:
+        event = Event(at=time.time(), kind=state.phase, text=state.reason or state.phase)
+        subject = subjects.CAMERA_EVENT.build(camera=self.config.camera, kind=state.phase)
+        try:
+            await self._link.publish(subject, encode(event))
+        except BusError as error:
+            _log.warning("an event was lost", extra={"action": "tell", "error": str(error)})
+
+
+class Fleet:
+    """All cameras of this controller."""
+
+    def __init__(self, make_lane: LaneMaker, link: Link, clock: Callable[[], float]) -> None:
+        self._make_lane = make_lane
+        self._link = link
+        self._clock = clock
+        self._running: dict[str, RunningCamera] = {}
+        self._changed = asyncio.Condition()
+
+    async def reconcile(self, configs: Mapping[str, CameraConfig]) -> None:
+        """Stop what is not wanted any more or wanted otherwise, then start what is missing."""
+        async with self._changed:
+            for name, running in list(self._running.items()):
+                if configs.get(name) != running.config:
+                    await running.close()
+                    del self._running[name]
+            for name, config in configs.items():
+                if name not in self._running:
+                    self._start(config)
+            self._changed.notify_all()
+
+    async def close(self) -> None:
+        """Stop all cameras."""
+        await self.reconcile({})
+
+    async def wait_gone(self, name: str, *, within: float) -> bool:
+        """Wait until a camera has been removed with all its frames; False when that takes longer."""
+        try:
+            async with asyncio.timeout(within), self._changed:
+                await self._changed.wait_for(lambda: name not in self._running)
+        except TimeoutError:
+            return False
+        return True
+
+    def get(self, name: str) -> RunningCamera | None:
+        """Return a camera that runs."""
+        return self._running.get(name)
+
+    def cameras(self) -> tuple[RunningCamera, ...]:
+        """Return all cameras, by name."""
+        return tuple(self._running[name] for name in sorted(self._running))
+
+    def raise_failures(self) -> None:
+        """Raise the error of a camera that a fault of ours has ended, so that it is not blind in silence."""
+        for running in self._running.values():
+            if failure := running.failure:
+                raise failure
+
+    def last_result(self, name: str) -> tuple[Capture, Result] | None:
+        """Return a camera's last answered picture with its result, detections before classes; None before the first."""
+        running = self._running.get(name)
+        if running is None or not running.last:
+            return None
+        return max(running.last.values(), key=lambda pair: (pair[1].detections is not None, pair[0].arrived))
+
+    def _start(self, config: CameraConfig) -> None:
+        try:
+            self._running[config.camera] = RunningCamera(config, self._make_lane, self._clock, self._link)
+        except BrambleError as error:  # checked when it was added; this is for what was written to the bucket by hand
+            _log.error(
+                "camera refused", extra={"action": "camera_refused", "camera": config.camera, "error": error.message}
+            )

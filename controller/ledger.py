@@ -1,0 +1,110 @@
+"""The ledger: every frame offered to a model ends in exactly one way, and the counts always add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from wire.messages import Counts
+
+
+class End(StrEnum):
+    """How a frame can end."""
+
+    INFERRED = "inferred"
+    GATED = "gated"
+    DROPPED = "dropped"
+    FAILED = "failed"
+
+
+SUPERSEDED = "superseded"  # a newer frame of the same camera took its place before a node was free
+REMOVED = "removed"  # its camera was removed, or the controller stopped
+
+
+@dataclass(slots=True)
+class Account:
+    """The counts of one camera and model."""
+
+    offered: int = 0
+    inferred: int = 0
+    gated: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    open: int = 0
+
+    def note(self, end: End, reason: str) -> None:
+        """Count one end."""
+        match end:
+            case End.INFERRED:
+                self.inferred += 1
+            case End.GATED:
+                self.gated += 1
+            case End.DROPPED:
+                self.dropped[reason] += 1
+            case End.FAILED:
+                self.failed[reason] += 1
+
+
+class Ledger:
+    """Counts frames by camera and model. A frame that goes to two models is two entries."""
+
+    def __init__(self) -> None:
+        self._open: set[tuple[str, str, str]] = set()
+        self._accounts: dict[tuple[str, str], Account] = {}
+        self.repeated = 0  # ends of entries that had ended before, and were not counted again
+
+    def offer(self, frame: str, camera: str, model: str) -> None:
+        """Open an entry.
+
+        Raises:
+            ValueError: it is open already; frame ids must not be used twice.
+
+        """
+        entry = (frame, camera, model)
+        if entry in self._open:
+            raise ValueError(f"the frame {frame} of {camera} was offered to {model} twice")
+        self._open.add(entry)
+        account = self._accounts.setdefault((camera, model), Account())
+        account.offered += 1
+        account.open += 1
+
+    def end(self, frame: str, camera: str, model: str, end: End, reason: str = "") -> bool:
+        """Close an entry. Returns False, and counts nothing, when it is not open (any more).
+
+        Raises:
+            ValueError: a drop or failure without its reason, or a reason where none belongs.
+
+        """
+        if bool(reason) != (end in (End.DROPPED, End.FAILED)):
+            raise ValueError(f"a frame cannot end as {end} with the reason {reason!r}")
+        entry = (frame, camera, model)
+        if entry not in self._open:
+            self.repeated += 1
+            return False
+        self._open.remove(entry)
+        account = self._accounts[camera, model]
+        account.open -= 1
+        account.note(end, reason)
+        return True
+
+    def accounts(self) -> dict[tuple[str, str], Account]:
+        """Return the accounts by camera and model."""
+        return dict(self._accounts)
+
+    def counts(self, camera: str | None = None) -> Counts:
+        """Add up the accounts, of one camera or of all."""
+        chosen = [account for (owner, _), account in self._accounts.items() if camera in (None, owner)]
+        dropped: Counter[str] = Counter()
+        failed: Counter[str] = Counter()
+        for account in chosen:
+            dropped.update(account.dropped)
+            failed.update(account.failed)
+        return Counts(
+            offered=sum(a.offered for a in chosen),
+            inferred=sum(a.inferred for a in chosen),
+            gated=sum(a.gated for a in chosen),
+            dropped=dict(dropped),
+            failed=dict(failed),
+            open=sum(a.open for a in chosen),
+        )

@@ -1,0 +1,133 @@
+"""The nodes: heartbeats in, seats in the pool and assignments out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from controller.catalogue import Catalogue
+from controller.dispatch.courier import BusCourier
+from controller.dispatch.pool import Pool
+from controller.membership import Liveness, Member, Members, fold, forget, mark_gone
+from controller.placement import assign
+from wire import subjects
+from wire.bus import Bucket, Received
+from wire.errors import BadRequestError, BusError
+from wire.messages import Heartbeat, NodeStatus, ShardState, decode
+
+FORGET_S = 3600.0
+"""A dead node is shown for so long."""
+
+_log = logging.getLogger("bramble.nodes")
+
+
+class Nodes:
+    """Follows the members of the cluster and keeps the pool and the assignments in step with them."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        pool: Pool,
+        courier: BusCourier,
+        assignments: Bucket,
+        clock: Callable[[], float],
+    ) -> None:
+        self._catalogue = catalogue
+        self._pool = pool
+        self._courier = courier
+        self._assignments = assignments
+        self._clock = clock
+        self._members: Members = {}
+        self._written: dict[str, bytes] = {}
+
+    async def take_heartbeat(self, message: Received) -> None:
+        """Handle ``node.<node>.heartbeat``."""
+        fields = subjects.HEARTBEAT.parse(message.subject)
+        try:
+            beat = decode(message.data, Heartbeat)
+        except BadRequestError as error:
+            _log.warning(
+                "heartbeat refused", extra={"action": "heartbeat", "subject": message.subject, "error": error.message}
+            )
+            return
+        if fields is None or fields["node"] != beat.node:
+            _log.warning("heartbeat of another node", extra={"action": "heartbeat", "subject": message.subject})
+            return
+        now = self._clock()
+        new = beat.node not in self._members
+        self._members = fold(self._members, beat, now)
+        self._seat(self._members[beat.node], now)
+        if new:
+            _log.info("node joined", extra={"action": "join", "node": beat.node})
+            await self.assign()
+
+    async def take_event(self, message: Received) -> None:
+        """Handle ``node.<node>.event.<kind>``: a node that leaves gets no more work at once."""
+        fields = subjects.NODE_EVENT.parse(message.subject)
+        if fields and fields["kind"] == "leaving":
+            self._members = mark_gone(self._members, fields["node"], self._clock())
+            self._pool.unseat(fields["node"])
+            _log.info("node left", extra={"action": "leave", "node": fields["node"]})
+
+    def tick(self) -> None:
+        """Take silent nodes out of rotation; call it some times a second."""
+        now = self._clock()
+        self._members = forget(self._members, now, after_s=FORGET_S)
+        for name, member in self._members.items():
+            if member.liveness(now) is not Liveness.LIVE:
+                self._pool.unseat(name)
+
+    def reseat(self) -> None:
+        """Hold the members against a changed catalogue."""
+        now = self._clock()
+        for member in self._members.values():
+            self._seat(member, now)
+
+    async def assign(self) -> None:
+        """Write down what each node that is there should serve."""
+        now = self._clock()
+        for name, member in self._members.items():
+            if member.liveness(now) is Liveness.DEAD:
+                continue
+            wanted = msgspec.json.encode(assign(name, member.heartbeat.variants, self._catalogue.manifests))
+            if self._written.get(name) == wanted:
+                continue
+            try:
+                await self._assignments.put(subjects.ASSIGNMENT_KEY.build(node=name), wanted)
+            except BusError as error:
+                _log.warning("assignment not written", extra={"action": "assign", "node": name, "error": error.message})
+            else:
+                self._written[name] = wanted
+
+    def statuses(self) -> tuple[NodeStatus, ...]:
+        """Return all nodes known, by name."""
+        now = self._clock()
+        return tuple(
+            NodeStatus(
+                node=name,
+                liveness=self._members[name].liveness(now).value,
+                age_s=round(now - self._members[name].heard_at, 2),
+                heartbeat=self._members[name].heartbeat,
+                in_flight=self._pool.in_flight(name),
+            )
+            for name in sorted(self._members)
+        )
+
+    def ready_for(self, model: str) -> tuple[str, ...]:
+        """Return the nodes that serve a model now."""
+        return self._pool.serving(model)
+
+    def _seat(self, member: Member, now: float) -> None:
+        beat = member.heartbeat
+        if member.liveness(now) is not Liveness.LIVE or beat.draining:
+            self._pool.unseat(beat.node)
+            return
+        service_s: dict[str, float] = {}
+        for report in beat.shards:
+            model = report.shard.model
+            if report.state is ShardState.READY and report.shard.digest in self._catalogue.digests(model):
+                self._courier.note_digest(beat.node, model, report.shard.digest)
+                service_s[model] = report.ewma_ms / 1e3
+        self._pool.seat(beat.node, frozenset(service_s), beat.session, service_s)

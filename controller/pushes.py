@@ -1,0 +1,50 @@
+"""``frames.<camera>``: pictures from outside for cameras whose source is ``push:``."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from controller.fleet import Fleet
+from controller.metrics import Metrics
+from wire import subjects
+from wire.bus import Link, Received
+from wire.errors import BadRequestError, BrambleError
+from wire.messages import Done, encode
+from wire.service import error_headers
+
+_log = logging.getLogger("bramble.pushes")
+
+
+class PushDesk:
+    """Hands pushed pictures to their cameras. Whoever used a request instead of a publish is told what became of it."""
+
+    def __init__(self, fleet: Fleet, metrics: Metrics, link: Link) -> None:
+        self._fleet = fleet
+        self._metrics = metrics
+        self._link = link
+
+    async def take(self, message: Received) -> None:
+        """Handle one message."""
+        try:
+            frame = self._push(message)
+        except BrambleError as error:
+            self._metrics.note_refused_push()
+            _log.warning(
+                "picture refused", extra={"action": "push", "subject": message.subject, "error": error.message}
+            )
+            if message.reply:
+                await self._link.publish(message.reply, error.to_json(), headers=error_headers(error))
+        else:
+            if message.reply:
+                await self._link.publish(message.reply, encode(Done(text=f"frame {frame} taken")))
+
+    def _push(self, message: Received) -> int:
+        fields = subjects.FRAMES.parse(message.subject)
+        running = self._fleet.get(fields["camera"]) if fields else None
+        if running is None:
+            raise BadRequestError(
+                f"{message.subject[:80]!r} is no camera's",
+                remedy="add it first: bramble camera add NAME push: --model M",
+            )
+        return running.camera.push(message.data, time.time()).seq

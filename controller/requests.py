@@ -1,0 +1,95 @@
+"""``infer.<model>`` for people and any NATS client: a picture in, JSON or a picture out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from controller import overlay
+from controller.capture import Capture
+from controller.catalogue import Catalogue
+from controller.dispatch.dispatcher import Dispatcher, Job
+from controller.ledger import REMOVED
+from controller.results import Results
+from modelkit.errors import ModelkitError
+from modelkit.picture import read_picture_info
+from wire import subjects
+from wire.bus import Received
+from wire.bus.link import check_headers
+from wire.errors import BadRequestError, BrambleError, ErrorBody, ErrorCode, error_from_body
+from wire.headers import AnswerKind, InferOptions
+from wire.ids import REQUESTS
+from wire.messages import Result, encode
+from wire.service import Reply
+
+
+class RequestDesk:
+    """Answers requests."""
+
+    def __init__(
+        self, catalogue: Catalogue, dispatcher: Dispatcher, results: Results, clock: Callable[[], float]
+    ) -> None:
+        self._catalogue = catalogue
+        self._dispatcher = dispatcher
+        self._results = results
+        self._clock = clock
+
+    async def answer(self, message: Received) -> Reply:
+        """Answer one request.
+
+        Raises:
+            BrambleError: any of the codes that an error reply can carry.
+
+        """
+        fields = subjects.INFER.parse(message.subject)
+        if fields is None:
+            raise BadRequestError(f"{message.subject[:80]!r} does not name a model", remedy="ask infer.<model>")
+        model = fields["model"]
+        options = InferOptions.from_headers(check_headers(message))
+        self._catalogue.require(model)
+        capture = Capture.new(REQUESTS, message.data, captured_at=time.time(), arrived=self._clock())
+        result = await self._infer(capture, model, options)
+        if options.answer is AnswerKind.PICTURE:
+            picture = await asyncio.to_thread(overlay.draw, message.data, result)
+            return Reply(picture, {"Content-Type": "image/jpeg", "Bramble-Frame": result.frame})
+        return Reply(encode(result), {"Content-Type": "application/json"})
+
+    async def _infer(self, capture: Capture, model: str, options: InferOptions) -> Result:
+        self._results.offer(capture, model)
+        job = Job(
+            frame=capture.frame,
+            model=model,
+            payload=capture.payload,
+            deadline=capture.arrived + options.deadline_ms / 1e3,
+            top_k=options.top_k,
+            threshold=options.threshold,
+        )
+        try:
+            check_picture(capture.payload)
+            outcome = await self._dispatcher.infer(job)
+        except BrambleError as error:
+            self._results.fail(capture, model, error)
+            raise
+        except asyncio.CancelledError:
+            self._results.drop(capture, model, REMOVED)
+            raise
+        return self._results.infer(capture, model, outcome)
+
+
+def check_picture(payload: bytes) -> None:
+    """Refuse a payload whose header shows that no node could use it, before it takes a slot.
+
+    Raises:
+        BrambleError: ``bad_image`` or ``too_large``.
+
+    """
+    try:
+        read_picture_info(payload)
+    except ModelkitError as error:
+        raise from_modelkit(error) from error
+
+
+def from_modelkit(error: ModelkitError) -> BrambleError:
+    """Return modelkit's error as one that can cross the network."""
+    return error_from_body(ErrorBody(code=ErrorCode(error.code), message=str(error), remedy=error.remedy))

@@ -1,0 +1,104 @@
+"""What becomes of frames: the one place where the ledger, the metrics and the published results are kept in step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from controller.capture import Capture
+from controller.dispatch.dispatcher import Outcome
+from controller.latency import Latencies
+from controller.ledger import End, Ledger
+from controller.metrics import Metrics
+from wire import subjects
+from wire.bus import Link
+from wire.errors import BrambleError, BusError
+from wire.messages import Result, Timings, encode
+
+_log = logging.getLogger("bramble.results")
+
+
+class Results:
+    """Opens and closes the ledger's entries, and publishes a result for every frame that was inferred or failed."""
+
+    def __init__(self, link: Link, metrics: Metrics, clock: Callable[[], float]) -> None:
+        self._link = link
+        self._metrics = metrics
+        self._clock = clock
+        self.ledger = Ledger()
+        self.latencies = Latencies()
+
+    def offer(self, capture: Capture, model: str) -> None:
+        """A frame is to go through a model."""
+        self.ledger.offer(capture.frame, capture.camera, model)
+        self._metrics.note_offer(capture.camera, model)
+
+    def gate(self, capture: Capture, model: str) -> None:
+        """Nothing moved in it."""
+        self._end(capture, model, End.GATED)
+
+    def drop(self, capture: Capture, model: str, reason: str) -> None:
+        """Nobody looked at it."""
+        self._end(capture, model, End.DROPPED, reason)
+
+    def infer(self, capture: Capture, model: str, outcome: Outcome) -> Result:
+        """A node answered."""
+        answer = outcome.answer
+        timings = Timings(
+            wait_ms=_ms(outcome.wait_s),
+            network_ms=_ms(outcome.travel_s),
+            queue_ms=answer.timings.queue_ms,
+            decode_ms=answer.timings.decode_ms,
+            preprocess_ms=answer.timings.preprocess_ms,
+            infer_ms=answer.timings.infer_ms,
+            postprocess_ms=answer.timings.postprocess_ms,
+            total_ms=_ms(self._clock() - capture.arrived),
+        )
+        if self._end(capture, model, End.INFERRED):
+            self._metrics.note_timings(model, timings, redone=outcome.redone)
+            self.latencies.add(timings.total_ms)
+        return Result(
+            frame=capture.frame,
+            camera=capture.camera,
+            model=model,
+            version=answer.version,
+            digest=answer.digest,
+            nodes=answer.nodes,
+            captured_at=capture.captured_at,
+            width=answer.width,
+            height=answer.height,
+            timings=timings,
+            classes=answer.classes,
+            detections=answer.detections,
+            redone=outcome.redone,
+        )
+
+    def fail(self, capture: Capture, model: str, error: BrambleError) -> Result:
+        """No answer could be had."""
+        self._end(capture, model, End.FAILED, error.code.value)
+        return Result(
+            frame=capture.frame,
+            camera=capture.camera,
+            model=model,
+            captured_at=capture.captured_at,
+            timings=Timings(total_ms=_ms(self._clock() - capture.arrived)),
+            error=error.body,
+        )
+
+    async def publish(self, result: Result) -> None:
+        """Tell the world. While the broker is away, live results are lost; the ledger keeps the count."""
+        subject = subjects.RESULTS.build(camera=result.camera, model=result.model)
+        try:
+            await self._link.publish(subject, encode(result))
+        except BusError as error:
+            _log.warning("a result was lost", extra={"action": "publish", "frame": result.frame, "error": str(error)})
+
+    def _end(self, capture: Capture, model: str, end: End, reason: str = "") -> bool:
+        first = self.ledger.end(capture.frame, capture.camera, model, end, reason)
+        if first:
+            self._metrics.note_end(capture.camera, model, end, reason)
+        return first
+
+
+def _ms(seconds: float) -> float:
+    return round(max(0.0, seconds) * 1e3, 3)

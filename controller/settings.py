@@ -1,0 +1,51 @@
+"""The controller's settings: one frozen value, read once from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wire.ids import check_token
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this controller runs."""
+
+    id: str
+    context: str | None  # name or path of a nats context
+    metrics_host: str
+    metrics_port: int  # 0: any free port
+    log_level: str
+    journal: bool
+
+
+def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
+    """Read the command line; unknown options end the program with a usage message.
+
+    Raises:
+        BadRequestError: the id cannot be part of a subject.
+
+    """
+    parser = argparse.ArgumentParser(
+        prog="bramble-controller", description="Takes in cameras, dispatches their frames and collects one result each."
+    )
+    parser.add_argument("--id", default=socket.gethostname().partition(".")[0], help="this controller's name")
+    parser.add_argument(
+        "--context", help="name or path of a nats context (default: NATS_CONTEXT, then the selected one)"
+    )
+    parser.add_argument("--metrics-host", default="127.0.0.1", help="address for /metrics, /healthz and /readyz")
+    parser.add_argument("--metrics-port", type=int, default=9464, help="its port; 0 takes a free one")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    parser.add_argument("--journal", action="store_true", help="leave time stamps to the journal")
+    found = parser.parse_args(arguments)
+    return Settings(
+        id=check_token(found.id, "controller id"),
+        context=found.context,
+        metrics_host=found.metrics_host,
+        metrics_port=found.metrics_port,
+        log_level=found.log_level,
+        journal=found.journal,
+    )
