@@ -121,7 +121,7 @@ class Dispatcher:
                     return self._settle(task.result(), used, waited_s, redone=redone)
                 if failure.code not in ELSEWHERE:
                     raise failure
-                error = failure
+                error = self._for_asker(job, failure)
             unasked = all(_never_taken(task) for task in done) and bool(done)
             if not done and redone:
                 break
@@ -195,6 +195,16 @@ class Dispatcher:
         spent = self._clock() - slot.granted_at
         accounted = node_seconds(answer) + answer.timings.queue_ms / 1e3
         return Outcome(answer, waited_s, max(0.0, spent - accounted), redone)
+
+    def _for_asker(self, job: Job, failure: BrambleError) -> BrambleError:
+        """Say what the failure means for whoever asked, who knows of no nodes."""
+        match failure:
+            case AnswerTimeoutError():
+                return self._too_late(job)
+            case NoRespondersError():
+                return self._no_capacity(job)
+            case _:
+                return failure
 
     def _too_late(self, job: Job) -> DeadlineExceededError:
         return DeadlineExceededError(
