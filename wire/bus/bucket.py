@@ -97,7 +97,7 @@ class Bucket:
             async for state in self._watch(pattern, reconnected):
                 if state != known:
                     known = state
-                    yield dict(state)
+                    yield state
 
     async def _watch(self, pattern: str, reconnected: asyncio.Event) -> AsyncIterator[dict[str, bytes]]:
         """Yield states until the watch should be made anew."""
@@ -124,7 +124,7 @@ class Bucket:
                 else:
                     state[entry.key] = entry.value or b""
                 if whole:
-                    yield state
+                    yield dict(state)
         finally:
             await _stop(watcher)
 

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from cli.local.broker import Broker
+from modelkit.digest import sha256_bytes
+from tests.testing.raw_client import raw_client
+from wire.bus import Bus, Received
+from wire.bus.link import check_headers
+from wire.context import Context
+from wire.errors import (
+    AnswerTimeoutError,
+    BadRequestError,
+    BusError,
+    ModelRejectedError,
+    NoRespondersError,
+    NotAuthorisedError,
+    TooLargeError,
+)
+from wire.service import Reply, Service
+
+GARBAGE = [
+    b"NATS/1.0 \xff\xff\r\n\r\n",
+    b"NATS/1.0\r\n\xff\xfe: x\r\n\r\n",
+    b"NATS/1.0",
+    b"NATS/1.0garbage\x00\x01\r\n\r\n",
+    b"\xff\xff\xff\xff",
+    b"NATS/1.0\r\nno colon here\r\n\r\n",
+    b"NATS/1.0 503\r\n\r\n",
+    b"",
+]
+
+
+async def eventually_next(states: AsyncIterator[dict[str, bytes]], wanted: dict[str, bytes]) -> None:
+    async with asyncio.timeout(10):
+        async for state in states:
+            if state == wanted:
+                return
+
+
+async def test_a_request_to_nobody_fails_at_once(bus: Bus) -> None:
+    started = time.monotonic()
+    with pytest.raises(NoRespondersError, match=r"nobody listens on infer\.nobody"):
+        await bus.data.request("infer.nobody", within=5)
+    assert time.monotonic() - started < 2
+
+
+async def test_a_request_that_is_not_answered_ends_in_time(bus: Bus) -> None:
+    async def ignore(_message: Received) -> None:
+        return
+
+    await bus.data.subscribe("silent", ignore)
+    with pytest.raises(AnswerTimeoutError):
+        await bus.data.request("silent", within=0.05)
+
+
+async def test_a_payload_above_the_limit_is_refused_before_it_is_sent(bus: Bus) -> None:
+    payload = b"x" * (bus.data.max_payload + 1)
+    with pytest.raises(TooLargeError, match=str(len(payload))):
+        await bus.data.request("any", payload, within=1)
+    with pytest.raises(TooLargeError):
+        await bus.data.publish("any", payload)
+
+
+@pytest.mark.parametrize("subject", ["a..b", ".a", "a b", ""])
+async def test_a_subject_that_would_reach_nobody_is_refused(bus: Bus, subject: str) -> None:
+    with pytest.raises((BadRequestError, NoRespondersError)):
+        await bus.data.request(subject, within=0.2)
+
+
+async def test_a_wrong_password_is_told_as_such_and_without_the_password(broker: Broker) -> None:
+    port = urlsplit(broker.context.url).port
+    with pytest.raises(NotAuthorisedError) as caught:
+        async with Bus.connect(Context(url=f"nats://bramble:wrong-secret@127.0.0.1:{port}"), name="intruder"):
+            pytest.fail("a wrong password was let in")
+    assert "wrong-secret" not in str(caught.value)
+
+
+async def test_no_server_is_told_with_its_address_and_a_remedy() -> None:
+    with pytest.raises(BusError, match=r"127\.0\.0\.1:1") as caught:
+        async with Bus.connect(Context(url="nats://127.0.0.1:1"), name="lonely"):
+            pytest.fail("nobody listens there")
+    assert "bramble local" in caught.value.remedy
+
+
+async def test_headers_of_garbage_are_refused_and_the_connection_lives(bus: Bus, broker: Broker) -> None:
+    refused: list[str] = []
+
+    async def answer(message: Received) -> Reply:
+        try:
+            check_headers(message)
+        except BadRequestError as error:
+            refused.append(error.message)
+            raise
+        return Reply(b"fine")
+
+    service = Service(bus.data, name="t", version="1.0.0", description="t", metadata={})
+    service.add_endpoint("echo", "echo", answer)
+    await service.start()
+    await bus.data.flush()
+    for headers in GARBAGE:
+        async with raw_client(broker.context) as raw:
+            await raw.publish("echo", b"hello", reply="_INBOX.nobody", headers=headers)
+        reply = await bus.data.request("echo", b"hello", within=2)
+        assert reply.data == b"fine", headers
+    assert len(refused) >= 2
+    await service.stop()
+
+
+async def test_a_handler_that_raises_costs_only_its_message(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[bytes] = []
+    done = asyncio.Event()
+
+    async def handle(message: Received) -> None:
+        seen.append(message.data)
+        if message.data == b"1":
+            raise RuntimeError("boom")
+        done.set()
+
+    await bus.data.subscribe("work", handle)
+    await bus.data.publish("work", b"1")
+    await bus.data.publish("work", b"2")
+    await asyncio.wait_for(done.wait(), 5)
+    assert seen == [b"1", b"2"]
+    assert "a handler failed" in caplog.text
+
+
+async def test_a_slow_handler_loses_messages_and_they_are_counted(bus: Bus) -> None:
+    release = asyncio.Event()
+
+    async def wait(_message: Received) -> None:
+        await release.wait()
+
+    await bus.data.subscribe("flood", wait, max_pending=4)
+    for _ in range(50):
+        await bus.data.publish("flood", b"x")
+    await bus.data.flush()
+    assert 40 <= bus.data.slow_consumers <= 46
+    release.set()
+
+
+async def test_a_follower_sees_what_is_there_what_changes_and_what_goes(bus: Bus) -> None:
+    bucket = await bus.bucket("config")
+    await bucket.put("cameras.a", b"1")
+    await bucket.put("models.m", b"other")
+    states = bucket.follow("cameras.*")
+    await eventually_next(states, {"cameras.a": b"1"})
+    await bucket.put("cameras.b", b"2")
+    await eventually_next(states, {"cameras.a": b"1", "cameras.b": b"2"})
+    await bucket.delete("cameras.a")
+    await eventually_next(states, {"cameras.b": b"2"})
+    assert await bucket.get("cameras.a") is None
+
+
+async def test_a_follower_of_an_empty_bucket_hears_so(bus: Bus) -> None:
+    await eventually_next((await bus.bucket("config")).follow("cameras.*"), {})
+
+
+async def test_after_a_restart_of_the_server_requests_and_followers_go_on(tmp_path: Path) -> None:
+    first = Broker.start(tmp_path / "broker", password="s3cret")
+    port = urlsplit(first.context.url).port
+    async with Bus.connect(first.context, name="survivor") as bus:
+        back = asyncio.Event()
+        bus.control.call_on_reconnect(back.set)
+        bucket = await bus.bucket("config")
+        await bucket.put("cameras.a", b"1")
+        states = bucket.follow("cameras.*")
+        await eventually_next(states, {"cameras.a": b"1"})
+        first.stop()
+        with pytest.raises(BusError):
+            await bus.control.request("any", within=5)
+        second = Broker.start(tmp_path / "broker", port=port, password="s3cret")
+        try:
+            await asyncio.wait_for(back.wait(), 10)
+            async with asyncio.timeout(10):
+                while True:
+                    try:
+                        await bucket.put("cameras.b", b"2")
+                        break
+                    except BusError:
+                        continue  # JetStream needs a moment longer than the connection; bounded by the timeout
+            await eventually_next(states, {"cameras.a": b"1", "cameras.b": b"2"})
+        finally:
+            second.stop()
+
+
+async def test_a_blob_comes_back_as_it_was_put(bus: Bus, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 20_000
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.write_bytes(content)
+    blobs, digest = await bus.blobs("models"), sha256_bytes(content)
+    assert not await blobs.has(digest)
+    await blobs.put_file(digest, source)
+    assert await blobs.has(digest)
+    await blobs.get_file(digest, target)
+    assert target.read_bytes() == content
+
+
+async def test_a_blob_that_is_not_there_is_told_with_the_remedy(bus: Bus, tmp_path: Path) -> None:
+    blobs = await bus.blobs("models")
+    with pytest.raises(ModelRejectedError, match="0000") as caught:
+        await blobs.get_file("0" * 64, tmp_path / "out")
+    assert "bramble model push" in caught.value.remedy
