@@ -23,7 +23,7 @@ class MjpegCamera:
         self._user = user
         self._password = password
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._viewers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.port = 0
         self.behaviour: Behaviour = "play"
 
@@ -44,20 +44,28 @@ class MjpegCamera:
         await self.kill()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def kill(self) -> None:
         if self._server is None:
             return
         self._server.close()
-        for writer in tuple(self._writers):
+        for task, writer in tuple(self._viewers.items()):
             writer.transport.abort()
+            task.cancel()
+        if self._viewers:
+            await asyncio.wait(tuple(self._viewers))
         await self._server.wait_closed()
         self._server = None
 
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own, because asyncio's logs an error when it is cancelled.
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._viewers[task] = writer
+        task.add_done_callback(self._viewers.pop)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
         try:
             request = (await reader.readuntil(b"\r\n\r\n")).decode()
             if status := self._refusal(request):
@@ -68,7 +76,6 @@ class MjpegCamera:
         except (ConnectionError, asyncio.IncompleteReadError):
             return
         finally:
-            self._writers.discard(writer)
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()

@@ -44,7 +44,7 @@ class RtspCamera:
         self._scheme = scheme
         self._path = path
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._viewers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.port = 0
         self.behaviour: Behaviour = "play"
         self.answers = True  # False: connections are accepted and nothing is ever said
@@ -69,7 +69,7 @@ class RtspCamera:
 
     async def start(self) -> None:
         """Listen, after a kill on the same port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def kill(self) -> None:
@@ -77,13 +77,21 @@ class RtspCamera:
         if self._server is None:
             return
         self._server.close()
-        for writer in tuple(self._writers):
+        for task, writer in tuple(self._viewers.items()):
             writer.transport.abort()
+            task.cancel()
+        if self._viewers:
+            await asyncio.wait(tuple(self._viewers))
         await self._server.wait_closed()
         self._server = None
 
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own, because asyncio's logs an error when it is cancelled.
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._viewers[task] = writer
+        task.add_done_callback(self._viewers.pop)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
         playing: asyncio.Task[None] | None = None
         try:
             while request := await _read_request(reader):
@@ -105,7 +113,6 @@ class RtspCamera:
             if playing is not None:
                 playing.cancel()
                 await asyncio.wait({playing})
-            self._writers.discard(writer)
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
