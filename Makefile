@@ -24,3 +24,37 @@ $(READY): $(LOCK) requirements/bootstrap.lock pyproject.toml
 lock: ## resolve the dependencies again, with hashes
 	$(UV) pip compile requirements/bootstrap.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/bootstrap.lock
 	$(UV) pip compile pyproject.toml --group dev --extra demo --extra onnx --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o $(LOCK)
+
+SOURCES := cli controller edge_agent modelkit models wire tests benchmarks
+LIBRARY := .cache/library
+
+demo: $(READY) ## the main job on this machine: a real clip through real models on three agents
+	@$(BIN)/bramble demo
+
+test: $(READY) nats-cli ## all tests
+	$(BIN)/pytest
+
+check: $(READY) ## format, lint, types, import contracts and unit tests: the everyday loop
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit
+
+unit: $(READY) ## unit tests only
+	$(BIN)/pytest -q tests/unit
+
+format: $(READY) ## format the sources and mend what can be mended
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(READY) ## short benchmarks, as a table
+	$(BIN)/python -m benchmarks
+
+nats-cli: ## the real nats command, where Go is on the machine (the tests drive it)
+	@if command -v go >/dev/null; then \
+	  test -x .tools/bin/nats || (cd .ci/nats-cli && echo "building the nats command" && go build -o ../../.tools/bin/nats github.com/nats-io/natscli/nats); \
+	else echo "no Go here: tests of the nats command will be skipped"; fi
+
+clean: ## forget what was built (the models too)
+	rm -rf .venv .tools .cache out dist

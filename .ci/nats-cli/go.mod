@@ -1,4 +1,4 @@
-module nats.cli/tool
+module bramble/nats-cli
 
 go 1.26.8
 
@@ -76,3 +76,5 @@ require (
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
+
+tool github.com/nats-io/natscli/nats

@@ -1,3 +1,0 @@
-package tools
-
-import _ "github.com/nats-io/natscli/nats"
