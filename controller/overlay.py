@@ -30,12 +30,12 @@ def draw(picture: bytes, result: Result, *, quality: int = 88) -> bytes:
     if image is None:
         raise BadImageError("the picture cannot be decoded for drawing")
     canvas = np.ascontiguousarray(image)
-    size = max(0.4, min(canvas.shape[:2]) / 600)
+    size = max(0.8, min(canvas.shape[:2]) / 500)
     for detection in result.detections or ():
-        _draw_box(canvas, detection.box, f"{detection.label} {detection.score:.2f}", _colour(detection.label), size)
+        _draw_box(canvas, detection.box, f"{detection.label}  {detection.score:.0%}", _colour(detection.label), size)
     for line, found in enumerate(result.classes or ()):
         _write(
-            canvas, f"{found.label} {found.score:.2f}", (6, round((line + 1) * 26 * size)), _colour(found.label), size
+            canvas, f"{found.label}  {found.score:.0%}", (6, round((line + 1) * 26 * size)), _colour(found.label), size
         )
     done, jpeg = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:

@@ -61,7 +61,7 @@ def read_postprocessed(
             f"{len(boxes)} boxes came with {classes.size} classes, {scores.size} scores and {count.size} counts",
             remedy="check that the model ends in TFLite_Detection_PostProcess",
         )
-    indices = np.rint(classes.clip(-1, len(labels))).astype(np.int64) + spec.class_offset
+    indices = np.rint(classes.clip(-2, len(labels))).astype(np.int64) + spec.class_offset
     boxes = placement.to_picture(boxes[:, [1, 0, 3, 2]])
     keep = (np.arange(len(boxes)) < count.item()) & (scores >= threshold) & _has_area(boxes)
     if ((indices[keep] < 0) | (indices[keep] >= len(labels))).any():

@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from modelkit.digest import sha256_bytes
 from modelkit.errors import ModelRejectedError, UnknownModelError
 
 MAX_MANIFEST_BYTES = 1_000_000
+MAX_ANCHORS = 200_000
 MAX_SIDE = 8192  # of a model's input, in pixels
 
 Task = Literal["classify", "detect"]
@@ -100,9 +102,17 @@ class AnchorSpec(Strict, frozen=True, kw_only=True):
         """Bound the number of boxes, which is the square of what is written."""
         _require(1 <= len(self.grids) <= 16, "grids needs 1 to 16 feature maps")  # noqa: PLR2004 - said in the message
         _require(1 <= len(self.aspect_ratios) <= 16, "aspect_ratios needs 1 to 16 numbers")  # noqa: PLR2004
+        _require(self.count <= MAX_ANCHORS, f"the anchors come to {self.count}, the limit is {MAX_ANCHORS}")
         ratios = (self.min_scale, self.max_scale, self.interpolated_ratio, *self.aspect_ratios)
         _require_finite("the anchors' scales and ratios", ratios)
         _require(self.min_scale <= self.max_scale, "min_scale must not exceed max_scale")
+
+    @property
+    def count(self) -> int:
+        """How many default boxes there are."""
+        a_cell = len(self.aspect_ratios) + (self.interpolated_ratio > 0)
+        lowest = 3 if self.reduce_lowest else a_cell
+        return self.grids[0] ** 2 * lowest + sum(cells**2 for cells in self.grids[1:]) * a_cell
 
 
 class DetectSpec(Strict, frozen=True, kw_only=True):
@@ -127,7 +137,7 @@ class DetectSpec(Strict, frozen=True, kw_only=True):
         """Hold the fields against each other."""
         _require_finite("thresholds", (self.score_threshold, self.nms_iou))
         _require_finite("box_scales", self.box_scales)
-        _require(all(scale >= 1e-3 for scale in self.box_scales), "box_scales must be at least 0.001")
+        _require(all(scale >= 1e-3 for scale in self.box_scales), "box_scales must be at least 0.001")  # noqa: PLR2004
         _require(
             (self.anchors is not None) == (self.output == "ssd"), "anchors go with output = 'ssd' and only with it"
         )
@@ -215,6 +225,15 @@ class Manifest(Strict, frozen=True, kw_only=True):
             f"model {self.name} {self.version} has no file for variant {variant!r}",
             remedy=f"ask for one of: {', '.join(self.variants) or 'none was added yet'}",
         )
+
+    def digest(self, variant: str) -> str:
+        """What a result names as its digest: the artefact's, or for `simulated`, which has no file, the manifest's.
+
+        Raises UnknownModelError where the model has no such variant.
+        """
+        if variant == "simulated" and self.simulated is not None:
+            return sha256_bytes(encode_manifest(self))
+        return self.artefact(variant).sha256
 
 
 def parse_manifest(text: bytes | str) -> Manifest:

@@ -26,6 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER = struct.Struct(">8sI4sII")  # signature, then the IHDR chunk's length, name, width and height
+_PNG_END = b"IEND\xaeB`\x82"  # name and checksum of the last chunk
 _JPEG_SCAN = re.compile(rb"\xff\xda")
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 _WARNINGS_LOCK = threading.Lock()  # warning filters are global
@@ -91,7 +92,7 @@ def _read_jpeg_info(data: bytes | memoryview) -> PictureInfo:
 
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:  # KeyError: a colour space or subsampling that it has no name for
         raise _broken("JPEG", error) from error
     return PictureInfo("jpeg", width, height)
 
@@ -109,7 +110,7 @@ def _decode_jpeg(data: bytes | memoryview, info: PictureInfo, *, min_width: int,
         pixels: Pixels = simplejpeg.decode_jpeg(
             data, colorspace="RGB", min_width=min_width, min_height=min_height, strict=True
         )
-    except ValueError as error:
+    except (ValueError, KeyError) as error:  # KeyError: a colour space or subsampling that it has no name for
         raise _broken("JPEG", error) from error
     return pixels
 
@@ -126,10 +127,13 @@ def _read_png_info(start: bytes) -> PictureInfo:
 def _decode_png(data: bytes | memoryview) -> Pixels:
     from PIL import Image  # noqa: PLC0415 - cameras send JPEG: most nodes never pay for this import
 
+    content = bytes(data)
+    if _PNG_END not in content:  # Pillow would forgive a missing end
+        raise BadImageError(f"the PNG of {len(content)} bytes has no end", remedy="send the whole file")
     with _WARNINGS_LOCK, warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
                 image.load()
                 if image.mode in _WIDE_MODES:
                     gray = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)

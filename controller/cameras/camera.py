@@ -13,7 +13,7 @@ from typing import assert_never
 
 from controller.cameras.backoff import backoff_for, restart_delay
 from controller.cameras.child import ReaderChild, running_reader
-from controller.cameras.errors import BadSourceError, Fault, FaultKind, FramingError
+from controller.cameras.errors import BadSourceError, Fault, FaultKind, FramingError, SourceFaultError
 from controller.cameras.frame import Frame, FrameNotice
 from controller.cameras.framing import Alive, Ended, Gated, Opened, PictureSent, Still, Superseded
 from controller.cameras.motion import MotionPolicy
@@ -21,7 +21,7 @@ from controller.cameras.pictures import check_jpeg
 from controller.cameras.source import RECORDED_KINDS, Source
 from controller.cameras.spec import ReaderSpec
 from controller.cameras.state import CameraState, Phase, measure_rate
-from controller.cameras.watchdog import Limits, deadline, grace_until
+from controller.cameras.watchdog import Limits, deadline, excused_until
 
 _log = logging.getLogger(__name__)
 
@@ -149,32 +149,33 @@ class Camera:
             fps=self._fps,
             max_width=self._max_width,
             motion=self._motion,
+            # The watchdog here is to be the first to notice; FFmpeg's own time-outs are the second line.
+            io_timeout=max(self._limits.connect, self._limits.stall) + 1.0,
         )
         try:
             async with running_reader(spec, self._source.conceal) as child:
                 return await self._watch(child)
-        except OSError as error:
-            message = f"no reader process can be started: {error.strerror}"
-            return Fault(FaultKind.INTERNAL, message, "look at this machine's memory and process limits")
+        except SourceFaultError as error:
+            return error.fault
 
     async def _watch(self, child: ReaderChild) -> Ended | Fault:
         """Wait for the reader's end, or for the silence that makes an end of it."""
-        started = time.monotonic()
-        grace = started
+        started = excused = time.monotonic()
         following = asyncio.create_task(self._follow(child), name=f"camera-{self.name}")
         try:
             while True:
-                due = max(grace, deadline(self._limits, started=started, last_sign=self._last_sign))
-                await asyncio.wait({following}, timeout=max(0.0, due - time.monotonic()))
+                now = time.monotonic()
+                due = max(excused, deadline(self._limits, started=started, last_sign=self._last_sign))
+                if now >= due:
+                    fault = self._silence()
+                    self._enter("blind", str(fault))  # now, not only when the reader has been reaped
+                    return fault
+                # Never longer than a stall: the first picture brings the deadline nearer.
+                planned = min(due, now + self._limits.stall)
+                await asyncio.wait({following}, timeout=planned - now)
                 if following.done():
                     return following.result()
-                now = time.monotonic()
-                if now < max(grace, deadline(self._limits, started=started, last_sign=self._last_sign)):
-                    continue
-                later = grace_until(now, due)
-                if later is None:
-                    return self._silence()
-                grace = later
+                excused = excused_until(planned, time.monotonic())
         finally:
             following.cancel()
             await asyncio.wait({following})

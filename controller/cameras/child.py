@@ -12,6 +12,7 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable, Mapping
 
+from controller.cameras.errors import Fault, FaultKind, SourceFaultError
 from controller.cameras.framing import HEADER, Message, decode_body, decode_header
 from controller.cameras.spec import CREDIT, ReaderSpec, encode_spec
 
@@ -21,6 +22,7 @@ _MODULE = "controller.cameras.reader"
 _READ_BUFFER = 1024 * 1024  # bytes that asyncio may read ahead; the credits keep it to two pictures
 # A process that was killed is gone in milliseconds, unless the kernel holds it (a hung disk or driver).
 _REAP_TIMEOUT = 5.0
+_OUTPUT_TIMEOUT = 1.0
 # What a reader may know of its parent's environment: it decodes hostile bytes and needs none of the secrets.
 _ENVIRONMENT = (
     "PATH",
@@ -98,53 +100,65 @@ async def running_reader(spec: ReaderSpec, conceal: Callable[[str], str]) -> Asy
     ``conceal`` takes the source's secrets out of what the process prints to standard error, which is logged.
 
     Raises:
-        OSError: when no process can be started.
+        SourceFaultError: when no process can be started.
 
     """
-    ours, theirs = socket.socketpair()
-    printed, print_end = os.pipe()
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            child = await _start(stack, spec, conceal)
+        except OSError as error:
+            message = f"no reader process can be started: {error.strerror}"
+            remedy = "look at this machine's memory, and at its limits on processes and files"
+            raise SourceFaultError(Fault(FaultKind.INTERNAL, message, remedy)) from error
+        yield child
+
+
+async def _start(stack: contextlib.AsyncExitStack, spec: ReaderSpec, conceal: Callable[[str], str]) -> ReaderChild:
+    """Start a reader; whatever happens, the stack undoes what was done.
+
+    The process comes last, so that a cancellation while anything is awaited finds none that nobody stops.
+    """
+    with contextlib.ExitStack() as theirs:
+        our_end, their_end = socket.socketpair()
+        theirs.callback(their_end.close)
+        stack.callback(our_end.close)
+        printed, print_end = os.pipe()
+        theirs.callback(os.close, print_end)
+        output = stack.enter_context(os.fdopen(printed, "rb", buffering=0))
+        reader, writer = await asyncio.open_connection(sock=our_end, limit=_READ_BUFFER)
+        stack.callback(writer.close)
+        lines = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(lines), output
+        )
+        stack.callback(transport.close)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",  # the current directory is no place to import from
             "-m",
             _MODULE,
-            stdin=theirs.fileno(),
+            stdin=their_end.fileno(),
             stdout=DEVNULL,
             stderr=print_end,
             env=reader_environment(os.environ),
             start_new_session=True,
         )
-    except BaseException:
-        ours.close()
-        os.close(printed)
-        raise
-    finally:
-        theirs.close()
-        os.close(print_end)
-    reader, writer = await asyncio.open_connection(sock=ours, limit=_READ_BUFFER)
+    printing = asyncio.create_task(_log_output(lines, process.pid, conceal), name=f"camera-stderr-{process.pid}")
+    stack.push_async_callback(_finish, printing)
     child = ReaderChild(process, reader, writer)
-    printing = asyncio.create_task(_log_output(printed, process.pid, conceal), name=f"camera-stderr-{process.pid}")
-    try:
-        writer.write(encode_spec(spec))
-        yield child
-    finally:
-        try:
-            await child.stop()
-        finally:
-            printing.cancel()
-            await asyncio.wait({printing})
+    stack.push_async_callback(child.stop)
+    writer.write(encode_spec(spec))
+    return child
 
 
-async def _log_output(descriptor: int, pid: int, conceal: Callable[[str], str]) -> None:
+async def _log_output(lines: asyncio.StreamReader, pid: int, conceal: Callable[[str], str]) -> None:
     """Log what a reader prints (a crash of the interpreter, a library's last words), line by line."""
-    reader = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
-    )
-    try:
-        while text := await reader.read(4096):
-            for line in text.decode("utf-8", "replace").splitlines():
-                _log.warning("reader %d: %s", pid, conceal(line), extra={"action": "reader_output"})
-    finally:
-        transport.close()
+    while text := await lines.read(4096):
+        for line in text.decode("utf-8", "replace").splitlines():
+            _log.warning("reader %d: %s", pid, conceal(line), extra={"action": "reader_output"})
+
+
+async def _finish(printing: asyncio.Task[None]) -> None:
+    """Let the last words of a reader that is gone be read."""
+    await asyncio.wait({printing}, timeout=_OUTPUT_TIMEOUT)
+    printing.cancel()

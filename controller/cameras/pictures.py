@@ -83,7 +83,7 @@ def check_jpeg(jpeg: bytes) -> tuple[int, int]:
         raise BadPictureError(f"a JPEG of {len(jpeg)} bytes is too large", remedy=f"send at most {MAX_JPEG} bytes")
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(jpeg, strict=False)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:  # KeyError: what simplejpeg makes of bytes without any JPEG header
         raise BadPictureError(f"{len(jpeg)} bytes are not a JPEG: {error}", remedy="send whole JPEG files") from error
     if jpeg.rfind(_EOI, max(0, len(jpeg) - _TAIL)) < 0:
         raise BadPictureError(
@@ -115,7 +115,7 @@ class JpegPicture:
         width, height = fit_width(self.width, self.height, max_width)
         if (width, height) == (self.width, self.height):
             return Encoded(self.jpeg, width, height)
-        return ArrayPicture(_decode(self.jpeg, "RGB", width, height)).encode(max_width)
+        return _encode_rgb(_decode(self.jpeg, "RGB", width, height), width, height)
 
 
 class ArrayPicture:
@@ -133,11 +133,14 @@ class ArrayPicture:
     def encode(self, max_width: int | None) -> Encoded:
         """Resize first, then encode."""
         width, height = fit_width(self.width, self.height, max_width)
-        rgb = self.rgb
-        if (width, height) != (self.width, self.height):
-            rgb = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
-        jpeg = simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), JPEG_QUALITY, "RGB", "420")
-        return Encoded(jpeg, width, height)
+        return _encode_rgb(self.rgb, width, height)
+
+
+def _encode_rgb(rgb: npt.NDArray[np.uint8], width: int, height: int) -> Encoded:
+    if rgb.shape[:2] != (height, width):
+        rgb = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    jpeg = simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), JPEG_QUALITY, "RGB", "420")
+    return Encoded(jpeg, width, height)
 
 
 def _decode(jpeg: bytes, colours: str, min_width: int, min_height: int) -> npt.NDArray[np.uint8]:
@@ -145,7 +148,7 @@ def _decode(jpeg: bytes, colours: str, min_width: int, min_height: int) -> npt.N
         array: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
             jpeg, colours, fastdct=True, fastupsample=True, min_width=min_width, min_height=min_height, strict=False
         )
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         raise BadPictureError(f"a JPEG of {len(jpeg)} bytes cannot be decoded: {error}") from error
     return array
 

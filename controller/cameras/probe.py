@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 
 from controller.cameras.child import ReaderChild, running_reader
-from controller.cameras.errors import Fault, FaultKind, FramingError
+from controller.cameras.errors import Fault, FaultKind, FramingError, SourceFaultError
 from controller.cameras.framing import Ended, Opened, PictureSent
 from controller.cameras.source import Source
 from controller.cameras.spec import ReaderSpec
@@ -59,9 +59,8 @@ async def probe_source(source: Source, limit: float) -> SourceReport:
             return replace(measurement.report, fault=fault)
     except FramingError as error:
         return replace(measurement.report, fault=Fault(FaultKind.READER_DIED, error.message))
-    except OSError as error:
-        message = f"no reader process can be started: {error.strerror}"
-        return replace(report, fault=Fault(FaultKind.INTERNAL, message))
+    except SourceFaultError as error:
+        return replace(report, fault=error.fault)
     return measurement.report
 
 

@@ -29,6 +29,8 @@ _ALIVE_EVERY = 1.0
 # A source that has given only broken pictures for so long, and so many, is at fault itself.
 _BROKEN_SECONDS = 3.0
 _BROKEN_PICTURES = 5
+# Bytes that a reader may allocate: an 8k stream fits, a stream made to fill the machine does not.
+_MAX_MEMORY = 2 * 1024**3
 # How long the last messages may take to leave.
 _LAST_WORDS = 5.0
 
@@ -193,6 +195,7 @@ def _follow_parent(parent: socket.socket, outbox: Outbox) -> None:
 def main() -> int:
     """Read one camera for the parent at the other end of standard input; the exit status."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the password
+    resource.setrlimit(resource.RLIMIT_DATA, (_MAX_MEMORY, _MAX_MEMORY))
     parent = socket.socket(fileno=os.dup(0))
     # Nothing that a library prints or reads may get between the messages.
     null = os.open(os.devnull, os.O_RDWR)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# How late the watching loop may wake before its lateness, not the camera, explains the silence.
-HELD_UP = 0.5
+# A loop that wakes so late was held up: its lateness, not the camera, may explain the silence.
+HELD_UP = 0.1
+# What it then gets to read the messages that wait.
+GRACE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,10 @@ def deadline(limits: Limits, *, started: float, last_sign: float | None) -> floa
     return started + limits.connect if last_sign is None else last_sign + limits.stall
 
 
-def grace_until(now: float, due: float) -> float | None:
-    """Until when to go on waiting although the deadline is over; None when the camera itself is to blame.
+def excused_until(planned: float, woke: float) -> float:
+    """The moment until which silence is excused, after a wait that was to end at ``planned``.
 
     A loop that was held up wakes with both the deadline passed and messages unread. Those are given the time
     to be read before a healthy camera is declared blind.
     """
-    return now + HELD_UP if now - due > HELD_UP else None
+    return woke + GRACE if woke - planned > HELD_UP else woke
