@@ -100,6 +100,9 @@ _BY_ERRNO = {
     errno.ENETUNREACH: _NO_ROUTE,
     errno.ENETDOWN: _NO_ROUTE,
     errno.EBUSY: _Explanation(FaultKind.UNREACHABLE, "{where} is in use", "stop the other program that reads it"),
+    errno.ENOTTY: _Explanation(
+        FaultKind.UNSUPPORTED, "{where} is no camera", "look for yours with `v4l2-ctl --list-devices`"
+    ),
     errno.ENODEV: _Explanation(FaultKind.CLOSED, "{where} was unplugged", "plug the camera in again"),
 }
 

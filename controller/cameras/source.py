@@ -79,8 +79,8 @@ def parse_source(text: str) -> Source:
     if text.startswith("/dev/"):
         return _usb(text, text)
     if text.startswith("/"):
-        is_directory = text.partition("?")[0].endswith("/") or Path(text).is_dir()
-        return _recorded(text, text, "directory" if is_directory else "file")
+        path, options = _split_options(text, text, "?")
+        return _recorded(text, "directory" if path.endswith("/") or Path(path).is_dir() else "file", path, options)
     scheme, _, rest = text.partition(":")
     parse = _SCHEMES.get(scheme.lower())
     if parse is None or ":" not in text:
@@ -89,7 +89,9 @@ def parse_source(text: str) -> Source:
 
 
 def _bad(text: str, why: str) -> BadSourceError:
-    shown = redact_url(text[:200])
+    # What is no URL may still hold a password before an @, or in what it asks for; and cutting comes last,
+    # or it would cut the @ away by which a password is known.
+    shown = re.split(r"[?#]", re.sub(r"\S*@", "***@", redact_url(text)))[0][:200]
     return BadSourceError(f"{shown!r} is not a camera URL: {why}", remedy=f"use one of: {_FORMS}")
 
 
@@ -118,11 +120,14 @@ def _local_path(text: str, body: str) -> str:
     return unquote(body)
 
 
-def _recorded(text: str, rest: str, kind: Kind) -> Source:
+def _local(text: str, rest: str, kind: Kind) -> Source:
     body, options = _split_options(text, rest, "?")
-    path = _local_path(text, body) if rest is not text else body
-    if not path.strip("/"):
-        raise _bad(text, "the path is empty")
+    return _recorded(text, kind, _local_path(text, body), options)
+
+
+def _recorded(text: str, kind: Kind, path: str, options: dict[str, str]) -> Source:
+    if not path.strip("/") or "\0" in path:
+        raise _bad(text, "the path is empty or holds a NUL")
     return _build(text, kind, path, options)
 
 
@@ -210,8 +215,8 @@ def _secrets(kind: Kind, target: str) -> list[str]:
 
 # A parser for each scheme; it gets the whole text and what follows the colon.
 _SCHEMES: Mapping[str, Callable[[str, str], Source]] = {
-    "file": lambda text, rest: _recorded(text, rest, "file"),
-    "dir": lambda text, rest: _recorded(text, rest, "directory"),
+    "file": lambda text, rest: _local(text, rest, "file"),
+    "dir": lambda text, rest: _local(text, rest, "directory"),
     "rtsp": lambda text, _: _network(text, "rtsp"),
     "rtsps": lambda text, _: _network(text, "rtsp"),
     "http": lambda text, _: _network(text, "mjpeg"),

@@ -36,6 +36,12 @@ class Recorder:
     def reason(self) -> str:
         return self.states[-1].reason if self.states else ""
 
+    @property
+    def accounted_seqs(self) -> list[int]:
+        """Every frame that was told of, in any of the three ways."""
+        notices = [notice.seq for notice in (*self.gated, *self.superseded)]
+        return sorted([*notices, *(frame.seq for frame in self.frames)])
+
     async def until(self, true: Callable[[], bool], within: float) -> None:
         """Wait until the condition holds; it is looked at whenever the camera says something.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -119,6 +120,19 @@ async def test_a_password_is_in_no_argument_and_no_environment(
         assert "NATS_PASSWORD" not in reader.environ()
         rtsp.behaviour = "stop"
         await recorder.until_phase("blind")
+    assert SECRET not in said(recorder, caplog)
+
+
+async def test_what_a_reader_prints_is_logged_without_passwords(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os\nos.write(2, b'libfoo: cannot open rtsp://admin:{SECRET}@10.0.0.5/s\\n')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with recording("synthetic:?fps=20") as (_, recorder):
+        await recorder.until_frames(2)
+    assert "libfoo: cannot open rtsp://***@10.0.0.5/s" in caplog.text
     assert SECRET not in said(recorder, caplog)
 
 

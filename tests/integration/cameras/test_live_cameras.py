@@ -9,15 +9,11 @@ import simplejpeg
 
 from controller.cameras.frame import Frame
 from controller.cameras.motion import MotionPolicy
+from controller.cameras.watchdog import Limits
 from tests.cameras_testing.clip import H264Clip, read_counter
 from tests.cameras_testing.mjpeg_camera import MjpegCamera
-from tests.cameras_testing.recorder import Recorder, recording
+from tests.cameras_testing.recorder import recording
 from tests.cameras_testing.rtsp_camera import RtspCamera
-
-
-def accounted_seqs(recorder: Recorder) -> list[int]:
-    """Every frame that was told of, in any of the three ways."""
-    return sorted(item.seq for item in (*recorder.frames, *recorder.gated, *recorder.superseded))
 
 
 async def test_an_rtsp_camera_gives_its_pictures_in_order_and_accounts_for_each(clip: H264Clip) -> None:
@@ -26,7 +22,7 @@ async def test_an_rtsp_camera_gives_its_pictures_in_order_and_accounts_for_each(
         counters = [read_counter(frame.jpeg) for frame in recorder.frames]
         # Every picture that the camera sent has the next number, whether it was handed on or superseded.
         assert counters == [counters[0] + frame.seq - recorder.frames[0].seq for frame in recorder.frames]
-        seqs = accounted_seqs(recorder)
+        seqs = recorder.accounted_seqs
         assert seqs[: len(seqs) - 2] == list(range(len(seqs) - 2))
         assert {(frame.width, frame.height, frame.camera) for frame in recorder.frames} == {(320, 180, "door")}
         assert camera.state.phase == "live"
@@ -112,7 +108,10 @@ async def test_the_newest_picture_wins_while_the_parent_is_slow() -> None:
         time.sleep(1.0)
         blocked_until = time.time()
 
-    async with recording("synthetic:?fps=50&width=320&height=180", on_frame=block_once) as (_, recorder):
+    # Shorter than the stand-still: the watchdog must not blame the camera for it.
+    limits = Limits(stall=0.7)
+    url = "synthetic:?fps=50&width=320&height=180"
+    async with recording(url, on_frame=block_once, limits=limits) as (_, recorder):
         await recorder.until(lambda: bool(blocked_until), 15)
         before = len(recorder.frames)
         await recorder.until_frames(20)
@@ -120,7 +119,7 @@ async def test_the_newest_picture_wins_while_the_parent_is_slow() -> None:
         stale = [frame for frame in recorder.frames[before:] if frame.captured_at < blocked_until - 0.2]
         assert len(stale) <= 2
         assert len(recorder.superseded) > 20
-        seqs = accounted_seqs(recorder)
+        seqs = recorder.accounted_seqs
         assert seqs == list(range(len(seqs)))
         assert [state.phase for state in recorder.states] == ["starting", "live"]
 
