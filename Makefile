@@ -25,7 +25,7 @@ lock: ## resolve the dependencies again, with hashes
 	$(UV) pip compile requirements/bootstrap.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/bootstrap.lock
 	$(UV) pip compile pyproject.toml --group dev --extra demo --extra onnx --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o $(LOCK)
 
-SOURCES := cli controller edge_agent modelkit models wire tests benchmarks
+SOURCES := cli controller edge_agent modelkit models tui wire tests benchmarks
 LIBRARY := .cache/library
 
 demo: $(READY) ## the main job on this machine: a real clip through real models on three agents
@@ -38,7 +38,7 @@ check: $(READY) ## format, lint, types, import contracts and unit tests: the eve
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/unit
 
 unit: $(READY) ## unit tests only

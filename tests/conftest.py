@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cli.local.broker import Broker
+from modelkit.library import Library
+from models import recipes
 from wire.bus import Bus
+
+ROOT = Path(__file__).parents[1]
 
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "BRAMBLE_LIBRARY")
 
@@ -44,3 +51,39 @@ async def bus(broker: Broker) -> AsyncIterator[Bus]:
     """A bus to the test's own server."""
     async with Bus.connect(broker.context, name="test") as bus:
         yield bus
+
+
+@pytest.fixture(scope="session")
+def library() -> Library:
+    """The real models: in the library that BRAMBLE_LIBRARY names, else built once into the checkout's cache."""
+    library = Library(Path(os.environ.get("BRAMBLE_LIBRARY") or ROOT / ".cache" / "library"))
+    for name in recipes.names():
+        recipes.build(name, library, lambda _line: None)
+    return library
+
+
+@pytest.fixture(scope="session")
+def cat(library: Library) -> bytes:
+    """A real photograph of a cat: the known picture of mobilenet_v2."""
+    known = library.manifest("mobilenet_v2").known_answer
+    assert known is not None
+    return library.path(known.sha256).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def cat_jpeg(cat: bytes) -> bytes:
+    """The cat as a JPEG."""
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(cat)) as image:
+        image.convert("RGB").save(out, "JPEG", quality=92)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def nats_command() -> str:
+    """The real ``nats`` command."""
+    beside = ROOT / ".tools" / "bin" / "nats"
+    found = str(beside) if beside.exists() else shutil.which("nats")
+    if not found:
+        pytest.skip("the nats command is not here: `make nats-cli` builds it where Go is installed")
+    return found
