@@ -1,0 +1,1 @@
+"""The agent: one on every node. It holds shards of models, infers, and reports its own health."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from modelkit.manifest import InputSpec, Manifest, SimulatedSpec
+from modelkit.digest import sha256_bytes
+from modelkit.manifest import Artefact, InputSpec, Manifest, SimulatedSpec
+from models.tflite_writer import Graph
+from wire import subjects
+from wire.bus import Bus
 
 
 def make_jpeg(width: int = 64, height: int = 48) -> bytes:
@@ -41,3 +46,50 @@ def simulated_manifest(
         input=InputSpec(width=32, height=24),
         simulated=SimulatedSpec(seconds=seconds),
     )
+
+
+class SmallClassifier:
+    """A real ``.tflite`` of three operators, 32x24 pixels in and four classes out, and what it is made of."""
+
+    def __init__(self) -> None:
+        self.graph = Graph("small", "a small classifier")
+        picture = self.graph.input("picture", (1, 24, 32, 3))
+        mean = self.graph.average(picture, "mean")
+        weights = np.eye(4, 3, dtype=np.float32)
+        self.connected = self.graph.connect(mean, "connect", weights, np.zeros(4, np.float32))
+        self.shares = self.graph.softmax(self.connected, "shares")
+
+    def finish(self) -> bytes:
+        """Return the file."""
+        return self.graph.finish(self.shares)
+
+    def finish_crashing(self) -> bytes:
+        """Return a file that crashes LiteRT while it allocates: its weights are said to be left out."""
+        operators = self.graph._subgraph.operators
+        operators[1].inputs[1] = -1  # "optional tensor" in the TFLite schema; the kernel does not expect it here
+        return self.finish()
+
+
+def small_manifest(tflite: bytes, *, name: str = "small", version: str = "1", **changes: object) -> Manifest:
+    """Return the manifest that goes with a small classifier's file."""
+    artefact = Artefact(variant="cpu-f32", file="small.tflite", sha256=sha256_bytes(tflite), bytes=len(tflite))
+    fields: dict[str, object] = {
+        "name": name,
+        "version": version,
+        "task": "classify",
+        "description": "",
+        "licence": "MIT",
+        "origin": "made by a test",
+        "labels": ("red", "green", "blue", "other"),
+        "input": InputSpec(width=32, height=24, scale=(255.0, 255.0, 255.0)),
+        "artefacts": (artefact,),
+    }
+    return Manifest(**(fields | changes))
+
+
+async def push_blob(bus: Bus, data: bytes, tmp_path: Path, *, digest: str = "") -> None:
+    """Put bytes into the object store, under another digest if told to."""
+    file = tmp_path / "blob"
+    file.write_bytes(data)
+    store = await bus.blobs(subjects.MODELS_STORE)
+    await store.put_file(digest or sha256_bytes(data), file)

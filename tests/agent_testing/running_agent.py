@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
+from typing import Any, Self
 
 from modelkit.manifest import Manifest, encode_manifest
 from wire import subjects
@@ -62,10 +63,12 @@ class RunningAgent:
                 process.kill()
             await process.wait()
 
-    async def assign(self, manifest: Manifest, variant: str, **changes: object) -> Shard:
+    async def assign(
+        self, manifest: Manifest, variant: str, changes: Mapping[str, object] = MappingProxyType({})
+    ) -> Shard:
         """Configure a model and assign the whole of it; ``changes`` are to the shard."""
         await self.configure(manifest)
-        shard = shard_of(manifest, variant, **changes)
+        shard = shard_of(manifest, variant, changes)
         await self.assign_shards(shard)
         return shard
 
@@ -100,6 +103,14 @@ class RunningAgent:
             lambda beat: any(each.shard == shard and each.state is state for each in beat.shards), within=within
         )
         return next(each for each in beat.shards if each.shard == shard)
+
+    async def wait_for_event(self, kind: str, *, within: float = START_S) -> Event:
+        """Return the first event of the kind, past ones included."""
+        async with asyncio.timeout(within):
+            while not (found := [event for event in self.events if event.kind == kind]):
+                self.changed.clear()
+                await self.changed.wait()
+        return found[0]
 
     async def ready(self, manifest: Manifest, variant: str) -> Shard:
         """Assign a model and wait until it serves."""
@@ -153,15 +164,15 @@ class RunningAgent:
         self.changed.set()
 
 
-def shard_of(manifest: Manifest, variant: str, **changes: object) -> Shard:
+def shard_of(manifest: Manifest, variant: str, changes: Mapping[str, object] = MappingProxyType({})) -> Shard:
     """Return the shard that is the whole of a model."""
-    fields = {
+    fields: dict[str, Any] = {
         "model": manifest.name,
         "version": manifest.version,
         "variant": variant,
         "digest": manifest.digest(variant),
     }
-    return Shard(**(fields | changes))
+    return Shard(**{**fields, **changes})
 
 
 def read_answer(reply: Received) -> Answer:

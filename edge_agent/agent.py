@@ -1,0 +1,165 @@
+"""The agent put together: connect, listen, beat, reconcile; and leave in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from edge_agent.backends.registry import find_backends
+from edge_agent.cache import Cache
+from edge_agent.commands import Commands
+from edge_agent.heart import Heart, Standing
+from edge_agent.loader import Loader
+from edge_agent.notify import READY, STOPPING, WATCHDOG, Notifier
+from edge_agent.pipeline import StuckError
+from edge_agent.reconciler import Reconciler
+from edge_agent.settings import Settings
+from edge_agent.worker import Worker
+from wire.bus import Bus
+from wire.context import Context, load_context
+from wire.errors import BusError, NotAuthorisedError
+
+LEAVE_S = 10.0
+CANCELLATIONS = 20
+FIRST_DELAY_S = 0.5
+LAST_DELAY_S = 10.0
+
+_log = logging.getLogger("bramble.agent")
+
+
+class TaskEndedError(RuntimeError):
+    """A task that should never end did: the agent cannot go on as if nothing had happened."""
+
+
+async def run_agent(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        BrambleError: the settings cannot work on this node.
+        TaskEndedError: a background task died.
+        StuckError: a thread is lost in native code.
+
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    context = load_context(settings.context)
+    backends = find_backends(settings.backends, settings.profile)
+    cache = Cache(settings.cache, settings.cache_bytes)
+    cache.open()
+    loader = Loader(backends, cache, settings.threads)
+    notifier = Notifier(os.environ)
+    async with connect(context, settings.node, notifier, stop) as bus:
+        if bus is not None:
+            _log.info("connected", extra={"action": "connect", "context": repr(context)})
+            await _serve(settings.node, bus, loader, notifier, stop)
+
+
+@asynccontextmanager
+async def connect(context: Context, node: str, notifier: Notifier, stop: asyncio.Event) -> AsyncIterator[Bus | None]:
+    """Connect, however long it takes; None when told to stop meanwhile."""
+    delay = FIRST_DELAY_S
+    async with AsyncExitStack() as stack:
+        bus: Bus | None = None
+        while bus is None and not stop.is_set():
+            try:
+                bus = await stack.enter_async_context(Bus.connect(context, name=f"agent-{node}"))
+            except (BusError, NotAuthorisedError) as error:
+                pause = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads nodes that come up together
+                _log.warning(
+                    "no connection", extra={"action": "connect", "error": str(error), "again_s": round(pause, 1)}
+                )
+                # Waiting for a broker is no failure to start: have systemd wait with us.
+                notifier.tell("EXTEND_TIMEOUT_USEC=60000000", "STATUS=waiting for the NATS server")
+                await _wait(stop, pause)
+                delay = min(LAST_DELAY_S, delay * 2)
+        yield bus
+
+
+async def _serve(node: str, bus: Bus, loader: Loader, notifier: Notifier, stop: asyncio.Event) -> None:
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def on_stuck(error: StuckError) -> None:
+        if not lost.done():
+            lost.set_exception(error)
+
+    def describe() -> Standing:
+        return Standing(
+            variants=loader.variants,
+            shards=reconciler.reports(),
+            in_flight=worker.in_flight,
+            queued=worker.queued,
+            draining=worker.draining or stop.is_set(),
+        )
+
+    heart = Heart(node, bus.control, on_beat=lambda: notifier.tell(WATCHDOG))
+    worker = Worker(node, bus.data, on_stuck=on_stuck)
+    reconciler = Reconciler(node, bus, loader, worker, on_change=heart.hurry, announce=heart.announce)
+    await Commands(node, bus.control, worker, heart.hurry).listen()
+    notifier.tell(READY, "STATUS=connected")
+    heartbeat = asyncio.create_task(heart.run(describe), name="heart")
+    tasks = {
+        asyncio.create_task(reconciler.follow_assignment(), name="assignment"),
+        asyncio.create_task(reconciler.follow_manifests(), name="manifests"),
+        asyncio.create_task(reconciler.run(), name="reconciler"),
+    }
+    try:
+        await _watch({heartbeat, *tasks}, lost, stop)
+        notifier.tell(STOPPING, "STATUS=finishing the frames it holds")
+        await _cancel(tasks)
+        heart.hurry()
+        await worker.leave(within=LEAVE_S)  # the heart beats on: a silent node's frames would be sent elsewhere
+        await _cancel({heartbeat})
+        await heart.announce("leaving", f"{node} was told to stop")
+        await heart.beat(describe)
+    finally:
+        await _cancel({heartbeat, *tasks})
+        worker.close()
+
+
+async def _watch(tasks: set[asyncio.Task[None]], lost: asyncio.Future[None], stop: asyncio.Event) -> None:
+    """Return when told to stop.
+
+    Raises:
+        TaskEndedError: one of the tasks ended by itself.
+        StuckError: a thread is lost.
+
+    """
+    stopping = asyncio.create_task(_until(stop), name="stop")
+    try:
+        await asyncio.wait((*tasks, stopping, lost), return_when=asyncio.FIRST_COMPLETED)
+        if lost.done():
+            lost.result()
+        for task in tasks:
+            if task.done():
+                raise TaskEndedError(f"the task {task.get_name()!r} ended") from task.exception()
+    finally:
+        await _cancel({stopping})
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    """End the tasks; more than once, because before Python 3.12 ``wait_for`` may swallow a cancellation."""
+    for _ in range(CANCELLATIONS):
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=LEAVE_S / CANCELLATIONS)
+        if not tasks:
+            return
+        _log.info("tasks go on", extra={"action": "cancel", "tasks": [task.get_name() for task in tasks]})
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,1 @@
+"""What runs a model: one small file a runtime, imported only when a shard needs it."""

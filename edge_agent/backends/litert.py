@@ -1,0 +1,33 @@
+"""LiteRT on the processor; the older tflite-runtime where that is what is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.backends.base import Runtime, Servable
+from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, TfliteModel, find_runtime
+from modelkit.manifest import Manifest
+from wire.errors import ModelRejectedError
+
+_PREFERENCE = (LITERT, TFLITE_RUNTIME)
+
+
+class LitertBackend:
+    """Serves ``.tflite`` files on the processor."""
+
+    name = "litert"
+    variants = ("cpu-int8", "cpu-f32")
+    exclusive = False
+
+    def find(self) -> Runtime:
+        """Say which of the two packages would run."""
+        return find_runtime(_PREFERENCE)[0]
+
+    def serve(self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int) -> Servable:
+        """Load a model."""
+        from edge_agent.backends.picture_model import PictureModel  # noqa: PLC0415 - numpy comes with the first model
+
+        _, module = find_runtime(_PREFERENCE)
+        if artefact is None:
+            raise ModelRejectedError(f"{manifest.name} has no file for {variant}", remedy="build the model again")
+        return PictureModel(manifest, TfliteModel(module, artefact, threads=threads))

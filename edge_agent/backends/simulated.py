@@ -1,0 +1,90 @@
+"""Plays a model's timing where no runtime is, or none is wanted: the answer is fixed and plainly marked.
+
+No inference runtime is imported. Pictures are checked as everywhere, so that hostile input meets the same errors.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.backends.base import BackendMissingError, Findings, Prepared, Runtime
+from edge_agent.settings import Profile
+from modelkit.manifest import Manifest
+from wire.headers import WorkOrder
+from wire.messages import Class, Detection
+from wire.tensors import MAGIC, decode_tensors
+
+if TYPE_CHECKING:
+    from edge_agent.backends.base import Array
+
+LABEL = "simulated"
+_MIDDLE = (0.25, 0.25, 0.75, 0.75)
+
+
+class SimulatedModel:
+    """Takes ``seconds`` for a picture."""
+
+    def __init__(self, manifest: Manifest, seconds: float) -> None:
+        from modelkit.picture import read_picture_info  # noqa: PLC0415 - an idle agent needs no codec
+
+        self._manifest = manifest
+        self._seconds = seconds
+        self._read_info = read_picture_info
+
+    def check(self, payload: bytes) -> None:
+        """Read the size from the header, as for a real model."""
+        self._measure(payload)
+
+    def prepare(self, payload: bytes) -> Prepared:
+        """Read the size again: it is part of the answer."""
+        started = time.perf_counter()
+        width, height = self._measure(payload)
+        return Prepared(width, height, decode_ms=(time.perf_counter() - started) * 1e3, preprocess_ms=0.0)
+
+    def infer(self, prepared: Prepared) -> Sequence[Array]:  # noqa: ARG002 - the time does not depend on the picture
+        """Take the time."""
+        time.sleep(self._seconds)
+        return ()
+
+    def interpret(self, prepared: Prepared, outputs: Sequence[Array], order: WorkOrder) -> Findings:  # noqa: ARG002
+        """Say that nothing was looked at."""
+        if self._manifest.task == "detect":
+            return Findings(detections=(Detection(label=LABEL, index=0, score=1.0, box=_MIDDLE),))
+        return Findings(classes=(Class(label=LABEL, index=0, score=1.0),))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _measure(self, payload: bytes) -> tuple[int, int]:
+        if payload.startswith(MAGIC):
+            decode_tensors(payload)
+            return self._manifest.input.width, self._manifest.input.height
+        info = self._read_info(payload)
+        return info.width, info.height
+
+
+class SimulatedBackend:
+    """Serves the variant ``simulated`` of every model that has one."""
+
+    name = "simulated"
+    variants = ("simulated",)
+    exclusive = False
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+
+    def find(self) -> Runtime:
+        """It is always there."""
+        return Runtime(self.name, "1")
+
+    def serve(self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int) -> SimulatedModel:  # noqa: ARG002
+        """Play the model by its manifest's seconds and this node's profile."""
+        if manifest.simulated is None:
+            raise BackendMissingError(
+                f"the model {manifest.name} says nothing about being simulated", remedy="add a [simulated] table"
+            )
+        seconds = self._profile.seconds.get(manifest.name, manifest.simulated.seconds)
+        return SimulatedModel(manifest, seconds / self._profile.speed)

@@ -1,0 +1,140 @@
+"""Brings one shard from its name in an assignment to a model that has proved itself and can serve."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import platform
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from pathlib import Path
+
+from edge_agent.backends.base import Backend, BackendMissingError, Servable
+from edge_agent.cache import Cache, Source
+from edge_agent.prober import prove
+from edge_agent.trial import Trial, bound_memory, fingerprint
+from modelkit.digest import sha256_bytes
+from modelkit.manifest import Manifest, encode_manifest
+from wire.errors import ModelRejectedError
+from wire.messages import Shard, ShardState
+
+SUSPENDED_S = 60.0
+
+_log = logging.getLogger("bramble.agent")
+
+
+class Loader:
+    """Loads shards, one at a time: a small machine has memory for one model more than it serves, hardly for two."""
+
+    def __init__(self, backends: Mapping[str, Backend], cache: Cache, threads: int) -> None:
+        self._backends = backends
+        self._cache = cache
+        self._threads = threads
+        self._suspended: dict[str, float] = {}
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """What this node can serve now: a device that failed counts again once it has been found again."""
+        for variant, until in tuple(self._suspended.items()):
+            if until <= time.monotonic() and _is_there(self._backends[variant]):
+                del self._suspended[variant]
+        return tuple(variant for variant in self._backends if variant not in self._suspended)
+
+    def suspend(self, variant: str) -> None:
+        """Do not offer a variant for a while: its device failed, and the cluster should choose another."""
+        self._suspended[variant] = time.monotonic() + SUSPENDED_S
+
+    def is_exclusive(self, variant: str) -> bool:
+        """Tell whether the variant's device takes one model at a time."""
+        return variant in self._backends and self._backends[variant].exclusive
+
+    def distrust(self, digest: str) -> None:
+        """Have an artefact prove itself again before it is next loaded."""
+        self._cache.forget_proofs(digest)
+
+    async def load(
+        self,
+        shard: Shard,
+        manifest: Manifest,
+        *,
+        open_store: Callable[[], Awaitable[Source]],
+        keep: Collection[str],
+        on_state: Callable[[ShardState], None],
+    ) -> Servable:
+        """Fetch, prove and load.
+
+        Args:
+            shard: what to load.
+            manifest: its model's present manifest.
+            open_store: opens where artefacts come from.
+            keep: digests of artefacts that must stay in the cache.
+            on_state: hears how far it is.
+
+        Raises:
+            ModelRejectedError: the model must not serve.
+            ModelkitError: likewise.
+            BackendMissingError: no backend here serves the variant.
+            BusError: the artefact did not come.
+
+        """
+        check_shard(shard, manifest)
+        backend = self._backends.get(shard.variant)
+        if backend is None:
+            raise ModelRejectedError(
+                f"no backend of this node serves {shard.variant}", remedy=f"assign one of: {', '.join(self._backends)}"
+            )
+        path: Path | None = None
+        if shard.variant in {artefact.variant for artefact in manifest.artefacts}:
+            fetch = functools.partial(self._cache.fetch, source=await open_store(), keep={*keep, shard.digest})
+            path = await fetch(shard.digest, manifest.artefact(shard.variant).bytes)
+            runtime = await asyncio.to_thread(backend.find)
+            mark = fingerprint(sha256_bytes(encode_manifest(manifest)), shard.variant, runtime, platform.machine())
+            if not self._cache.is_proved(shard.digest, mark):
+                on_state(ShardState.PROVING)
+                known = manifest.known_answer
+                picture = await fetch(known.sha256, known.bytes) if known else None
+                await prove(self._pose(shard, manifest, backend, path, picture))
+                self._cache.note_proof(shard.digest, mark)
+        return await asyncio.to_thread(lambda: backend.serve(manifest, shard.variant, path, threads=self._threads))
+
+    def _pose(self, shard: Shard, manifest: Manifest, backend: Backend, path: Path, picture: Path | None) -> Trial:
+        return Trial(
+            backend=backend.name,
+            variant=shard.variant,
+            manifest=manifest,
+            artefact=str(path),
+            picture=str(picture) if picture else None,
+            threads=self._threads,
+            memory_bytes=bound_memory(manifest.artefact(shard.variant).bytes),
+        )
+
+
+def _is_there(backend: Backend) -> bool:
+    try:
+        backend.find()
+    except BackendMissingError:
+        return False
+    return True
+
+
+def check_shard(shard: Shard, manifest: Manifest) -> None:
+    """Hold a shard against its model's manifest.
+
+    Raises:
+        ModelRejectedError: they are not about the same thing.
+        UnknownModelError: modelkit's; the manifest has no such variant.
+
+    """
+    if shard.stages != 1:
+        raise ModelRejectedError(
+            f"stage {shard.stage} of {shard.stages} of {shard.model} was assigned; this agent serves whole models",
+            remedy="assign the whole model (stages = 1)",
+        )
+    offered = manifest.digest(shard.variant)
+    if (manifest.version, offered) != (shard.version, shard.digest):
+        raise ModelRejectedError(
+            f"{shard.model} {shard.version} {shard.variant} {shard.digest[:12]} was assigned, "
+            f"the manifest offers {manifest.version} {offered[:12]}",
+            remedy="push the model again, or correct the assignment",
+        )

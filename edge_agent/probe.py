@@ -1,0 +1,81 @@
+"""``python -m edge_agent.probe``: loads one model, asks it for its known answer, says what came of it, and is gone.
+
+The trial comes as JSON on standard input, the verdict goes as JSON to standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from edge_agent.backends.registry import make_backend
+from edge_agent.settings import Profile
+from edge_agent.trial import CPU_S, Trial, Verdict
+from modelkit.errors import ModelkitError
+from wire.errors import BrambleError, InternalError
+
+MAX_TRIAL_BYTES = 4 << 20
+
+
+def main() -> int:
+    """Judge one model."""
+    answer = _keep_stdout()
+    verdict = judge(sys.stdin.buffer.read(MAX_TRIAL_BYTES))
+    with answer:
+        answer.write(msgspec.json.encode(verdict))
+    return 0
+
+
+def judge(request: bytes) -> Verdict:
+    """Carry out the trial in this process."""
+    try:
+        trial = msgspec.json.decode(request, type=Trial)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Verdict(problem=f"the trial cannot be read: {error}")
+    _bound(trial.memory_bytes)
+    try:
+        _prove(trial)
+    except (BrambleError, ModelkitError) as error:
+        return Verdict(problem=str(error), remedy=error.remedy)
+    except MemoryError:
+        return Verdict(problem=f"the model needs more than {trial.memory_bytes >> 20} MiB", remedy="use a smaller one")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    return Verdict(peak_bytes=peak)
+
+
+def _prove(trial: Trial) -> None:
+    from edge_agent.backends.picture_model import PictureModel  # noqa: PLC0415 - numpy comes after the bounds
+
+    backend = make_backend(trial.backend, Profile())
+    servable = backend.serve(trial.manifest, trial.variant, Path(trial.artefact), threads=trial.threads)
+    if not isinstance(servable, PictureModel):
+        raise InternalError(f"the backend {trial.backend} has nothing to prove")
+    servable.prove(Path(trial.picture).read_bytes() if trial.picture else None)
+
+
+def _bound(memory: int) -> None:
+    """Bound what a hostile model can take: memory, processor time, core dumps."""
+    for what, limit in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, CPU_S),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, most = resource.getrlimit(what)
+        allowed = limit if most == resource.RLIM_INFINITY else min(limit, most)
+        resource.setrlimit(what, (allowed, most))
+
+
+def _keep_stdout() -> BinaryIO:
+    """Return standard output for the verdict alone; what native code prints goes to standard error."""
+    kept = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return kept
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""Takes frames from the bus for the shards that are ready, and answers every one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge_agent.backends.base import Servable
+from edge_agent.pipeline import STUCK_S, Finished, Pipeline, StuckError, Work
+from edge_agent.tally import Tally
+from modelkit.errors import ModelkitError
+from wire import subjects
+from wire.bus import Link, Received, Subscription
+from wire.bus.link import check_headers
+from wire.errors import (
+    BadRequestError,
+    BrambleError,
+    ErrorBody,
+    ErrorCode,
+    InternalError,
+    ModelRejectedError,
+    NoCapacityError,
+    error_from_body,
+)
+from wire.headers import WorkOrder
+from wire.messages import Answer, Shard, encode
+from wire.service import error_headers
+
+MAX_HELD = 8
+"""Frames in flight and waiting, at most. Controllers send two: more comes only from elsewhere."""
+MAX_HELD_BYTES = 32 << 20
+MAX_FAULTS = 3
+"""So many faults of its own in a row, and a shard has to prove itself anew."""
+
+_log = logging.getLogger("bramble.agent")
+
+Place = tuple[str, int]  # model and stage: what a subject names
+
+
+@dataclass(slots=True)
+class Post:
+    """A shard that is being served."""
+
+    shard: Shard
+    servable: Servable
+    on_broken: Callable[[Shard, str], None]
+    tally: Tally = field(default_factory=Tally)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class Worker:
+    """Serves shards. ``on_stuck`` hears of a thread that is lost."""
+
+    def __init__(self, node: str, link: Link, *, on_stuck: Callable[[StuckError], None]) -> None:
+        self._node = node
+        self._link = link
+        self._on_stuck = on_stuck
+        self._pipeline = Pipeline()
+        self._posts: dict[Shard, Post] = {}
+        self._subscriptions: dict[Place, Subscription] = {}
+        self._held: dict[asyncio.Task[None], int] = {}  # what is under way, and its bytes
+        self.draining = False  # true: new work is refused
+
+    @property
+    def in_flight(self) -> int:
+        """Frames in the pipeline."""
+        return self._pipeline.in_flight
+
+    @property
+    def queued(self) -> int:
+        """Frames that wait for it."""
+        return len(self._held) - self._pipeline.in_flight
+
+    def tally(self, shard: Shard) -> Tally:
+        """Return what the shard has done."""
+        post = self._posts.get(shard)
+        return post.tally if post else Tally()
+
+    async def serve(self, shard: Shard, servable: Servable, on_broken: Callable[[Shard, str], None]) -> None:
+        """Begin to serve a shard, or go on with another servable; frames begun on the old one end there.
+
+        ``on_broken`` hears of a shard that keeps failing, and why.
+
+        Raises:
+            BusError: the server did not take the subscription.
+            StuckError: the frames begun on the old servable do not end.
+
+        """
+        old = self._posts.get(shard)
+        self._posts[shard] = Post(shard, servable, on_broken, tally=old.tally if old else Tally())
+        place = (shard.model, shard.stage)
+        if place not in self._subscriptions:
+            subject = subjects.WORK.build(node=self._node, model=shard.model, stage=str(shard.stage))
+            self._subscriptions[place] = await self._link.subscribe(
+                subject, self._receive, max_pending=4 * MAX_HELD, max_pending_bytes=MAX_HELD_BYTES
+            )
+            await self._link.flush()  # the server knows before anybody hears that the shard is ready
+        if old:
+            await _finish(old)
+
+    async def withdraw(self, shard: Shard) -> None:
+        """Take no more frames for a shard, finish those begun, and let go of its model."""
+        post = self._posts.pop(shard, None)
+        place = (shard.model, shard.stage)
+        if not any((other.model, other.stage) == place for other in self._posts):
+            subscription = self._subscriptions.pop(place, None)
+            if subscription:
+                await subscription.end()
+        if post:
+            await _finish(post)
+
+    async def leave(self, *, within: float) -> None:
+        """Take what has already come in, finish it in that many seconds, and answer the rest with a refusal."""
+        subscriptions, self._subscriptions = self._subscriptions, {}
+        await asyncio.gather(*(each.end(drain=True) for each in subscriptions.values()))
+        self.draining = True
+        if self._held:
+            _, late = await asyncio.wait(tuple(self._held), timeout=within)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=1.0)
+
+    def close(self) -> None:
+        """Let go of all models and threads."""
+        self._pipeline.close()
+        for post in self._posts.values():
+            post.servable.close()
+        self._posts.clear()
+
+    async def _receive(self, message: Received) -> None:
+        if not message.reply:
+            _log.debug("work without a reply subject", extra={"action": "receive", "subject": message.subject})
+            return
+        try:
+            post, work = self._admit(message, time.monotonic())
+        except Exception as error:  # noqa: BLE001 - whoever waits for this frame has to hear of it
+            await self._refuse(message.reply, to_wire(error))
+            return
+        task = asyncio.create_task(self._answer(post, work, message.reply), name=f"frame-{work.order.frame}")
+        self._held[task] = len(work.payload)
+        post.tasks.add(task)
+        task.add_done_callback(lambda done: self._forget(post, done))
+
+    def _admit(self, message: Received, now: float) -> tuple[Post, Work]:
+        """Check all that can be checked without work."""
+        order = WorkOrder.from_headers(check_headers(message))
+        post = self._find(message.subject, order)
+        if self.draining:
+            raise NoCapacityError(f"{self._node} is draining", remedy="send to another node")
+        held = sum(self._held.values())
+        if len(self._held) >= MAX_HELD or (held and held + len(message.data) > MAX_HELD_BYTES):
+            raise NoCapacityError(
+                f"{self._node} already holds {len(self._held)} frames of {held} bytes",
+                remedy="send at most two at a time to a node",
+            )
+        try:
+            post.servable.check(message.data)
+        except (BrambleError, ModelkitError):
+            post.tally = post.tally.add_failed(own_fault=False)
+            raise
+        return post, Work(order, message.data, now, now + order.deadline_ms / 1e3)
+
+    def _find(self, subject: str, order: WorkOrder) -> Post:
+        """Return the post that the subject and the order both mean."""
+        tokens = subjects.WORK.parse(subject)
+        if tokens is None:
+            raise BadRequestError(f"{subject[:80]!r} is not a subject for work")
+        place = (tokens["model"], int(tokens["stage"]))
+        posts = [post for post in self._posts.values() if (post.shard.model, post.shard.stage) == place]
+        for post in posts:
+            if post.shard.digest == order.digest:
+                _check_itinerary(self._node, post.shard, order)
+                return post
+        serving = ", ".join(post.shard.digest[:12] for post in posts) or "nothing"
+        raise ModelRejectedError(
+            f"{self._node} serves {serving} of {place[0]}, not {order.digest[:12]}",
+            remedy="send to a node that serves this digest, or ask for the one served here",
+        )
+
+    async def _answer(self, post: Post, work: Work, reply: str) -> None:
+        try:
+            finished = await self._pipeline.run(post.servable, work)
+        except asyncio.CancelledError:
+            await self._refuse(reply, NoCapacityError(f"{self._node} left before the frame was done"))
+            raise
+        except StuckError as error:
+            self._on_stuck(error)
+            await self._refuse(reply, InternalError(str(error)))
+        except Exception as error:  # noqa: BLE001 - whatever a frame does to us costs that frame only, and is told
+            await self._fail(post, reply, to_wire(error))
+        else:
+            post.tally = post.tally.add_served(finished.busy_ms)
+            await self._publish(reply, encode(compose(post.shard, work.order, finished)), {})
+
+    async def _fail(self, post: Post, reply: str, error: BrambleError) -> None:
+        post.tally = post.tally.add_failed(own_fault=error.code is ErrorCode.INTERNAL)
+        await self._refuse(reply, error)
+        if post.tally.faults >= MAX_FAULTS and self._posts.get(post.shard) is post:
+            post.on_broken(post.shard, f"failed {post.tally.faults} times in a row: {error}")
+
+    async def _refuse(self, reply: str, error: BrambleError) -> None:
+        await self._publish(reply, error.to_json(), error_headers(error))
+
+    async def _publish(self, reply: str, payload: bytes, headers: dict[str, str]) -> None:
+        try:
+            await self._link.publish(reply, payload, headers=headers)
+        except BrambleError as error:
+            _log.warning("an answer was lost", extra={"action": "reply", "error": str(error)})
+        await asyncio.sleep(0)  # the answer leaves before the next frame is begun
+
+    def _forget(self, post: Post, task: asyncio.Task[None]) -> None:
+        post.tasks.discard(task)
+        self._held.pop(task, None)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("a frame was not answered", extra={"action": "answer"}, exc_info=error)
+
+
+async def _finish(post: Post) -> None:
+    """Wait for the frames begun on a post, then close it. A model is never closed under a frame."""
+    if post.tasks:
+        _, late = await asyncio.wait(tuple(post.tasks), timeout=STUCK_S)
+        if late:
+            raise StuckError(f"{len(late)} frames of {post.shard.model} did not end within {STUCK_S:.0f} s")
+    post.servable.close()
+
+
+def _check_itinerary(node: str, shard: Shard, order: WorkOrder) -> None:
+    hops = order.itinerary
+    if len(hops) != shard.stages or (hops[shard.stage].node, hops[shard.stage].stage) != (node, shard.stage):
+        raise BadRequestError(
+            f"the itinerary of {len(hops)} stages does not lead to stage {shard.stage} of {shard.stages} on {node}",
+            remedy="name one node for each stage, in order",
+        )
+
+
+def compose(shard: Shard, order: WorkOrder, finished: Finished) -> Answer:
+    """Make the answer to a frame."""
+    return Answer(
+        frame=order.frame,
+        model=shard.model,
+        version=shard.version,
+        digest=shard.digest,
+        nodes=tuple(hop.node for hop in order.itinerary),
+        width=finished.prepared.width,
+        height=finished.prepared.height,
+        timings=finished.timings,
+        classes=finished.findings.classes,
+        detections=finished.findings.detections,
+    )
+
+
+def to_wire(error: Exception) -> BrambleError:
+    """Return the error that can cross the network; modelkit's errors carry wire's codes as words."""
+    if isinstance(error, BrambleError):
+        return error
+    if isinstance(error, ModelkitError):
+        return error_from_body(ErrorBody(code=ErrorCode(error.code), message=str(error), remedy=error.remedy))
+    _log.error("a fault", extra={"action": "infer"}, exc_info=error)
+    return InternalError(f"{type(error).__name__}: {error}"[:300], remedy="the agent's log on the node says more")
