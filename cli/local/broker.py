@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from wire.context import Context
@@ -51,13 +52,21 @@ class Broker:
         self.directory = directory
 
     @classmethod
-    def start(cls, directory: Path, *, port: int | None = None, password: str | None = None) -> Broker:
-        """Start a server and wait until it listens.
+    def start(
+        cls,
+        directory: Path,
+        *,
+        port: int | None = None,
+        password: str | None = None,
+        on_spawn: Callable[[int], None] | None = None,
+    ) -> Broker:
+        """Start a server and wait until it listens. What an earlier one stored in the directory is there again.
 
         Args:
             directory: where its files go; made if it is not there.
             port: the TCP port; None takes a free one.
             password: of its one user; None makes one up.
+            on_spawn: called with the process id, which is its process group too, before the wait.
 
         Raises:
             BusError: no nats-server is installed, or it did not start within 10 s.
@@ -78,8 +87,10 @@ class Broker:
             env={**os.environ, "GOMAXPROCS": "1"},  # shares the cores with the workers: measured cheaper
         )
         try:
+            if on_spawn is not None:
+                on_spawn(process.pid)
             found = _wait_ready(process, directory)
-        except BusError:
+        except BaseException:
             process.kill()
             process.wait(STOP_S)
             raise
@@ -90,6 +101,10 @@ class Broker:
     def pid(self) -> int:
         """The server's process id."""
         return self._process.pid
+
+    def poll(self) -> int | None:
+        """Return the exit code of a server that has ended; None while it runs."""
+        return self._process.poll()
 
     def stop(self) -> None:
         """End the server; kill it if it does not end within 5 s."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from PIL import Image
 
 from tests.e2e.local_process import LocalProcess, StartLocal, start_local_process
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +47,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     image.save(folder / "ramp.jpg", quality=90)
     image.save(folder / "ramp.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def library_root() -> Path:
+    """Where the really built models are: what BRAMBLE_LIBRARY says, else the checkout's cache, filled at first use."""
+    return Path(os.environ.get("BRAMBLE_LIBRARY") or ROOT / ".cache" / "library")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 from PIL import Image
 
-from tests.e2e.local_process import LocalProcess
+from tests.e2e.local_process import LocalProcess, bramble
 
 pytestmark = pytest.mark.e2e
 
@@ -194,3 +195,15 @@ def test_a_nats_url_in_the_environment_works_as_it_stands(
     monkeypatch.setenv("NATS_URL", simulated.told["url"])
     assert os.environ["NATS_URL"] == simulated.told["url"]
     assert simulated.tell("status").startswith("ok:")
+
+
+def test_a_reader_that_has_enough_ends_a_command_without_a_traceback(simulated: LocalProcess, pictures: Path) -> None:
+    command = bramble("infer", *[str(pictures)] * 20, "--model", "mobilenet_v2", "--json")
+    environment = {**os.environ, "NATS_CONTEXT": simulated.told["context"]}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["result"]
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -16,14 +15,12 @@ from tests.e2e.local_process import bramble
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
-ROOT = Path(__file__).parents[2]
 START_S = 360.0  # the first time the models are fetched and built
 END_S = 60.0
 
 
-@pytest.fixture
-def library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BRAMBLE_LIBRARY", os.environ.get("BRAMBLE_LIBRARY") or str(ROOT / ".cache" / "library"))
+def places(tmp_path: Path, library_root: Path) -> tuple[str, ...]:
+    return ("--out", str(tmp_path / "out"), "--library", str(library_root))
 
 
 def check_ledger(summary: dict[str, Any]) -> None:
@@ -33,9 +30,8 @@ def check_ledger(summary: dict[str, Any]) -> None:
     assert sum(summary["served"].values()) <= summary["inferred"]
 
 
-@pytest.mark.usefixtures("library")
-def test_a_demonstration_sums_up_every_frame_and_leaves_annotated_pictures(tmp_path: Path) -> None:
-    command = bramble("demo", "--headless", "--json", "--seconds", "5", "--out", str(tmp_path / "out"))
+def test_a_demonstration_sums_up_every_frame_and_leaves_annotated_pictures(tmp_path: Path, library_root: Path) -> None:
+    command = bramble("demo", "--headless", "--json", "--seconds", "5", *places(tmp_path, library_root))
     done = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
@@ -53,9 +49,8 @@ def test_a_demonstration_sums_up_every_frame_and_leaves_annotated_pictures(tmp_p
             assert (image.format, image.size) == ("JPEG", (640, 272))
 
 
-@pytest.mark.usefixtures("library")
-def test_ctrl_c_ends_a_demonstration_early_and_still_sums_up(tmp_path: Path) -> None:
-    command = bramble("demo", "--headless", "--json", "--seconds", "600", "--out", str(tmp_path / "out"))
+def test_ctrl_c_ends_a_demonstration_early_and_still_sums_up(tmp_path: Path, library_root: Path) -> None:
+    command = bramble("demo", "--headless", "--json", "--seconds", "600", *places(tmp_path, library_root))
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:

@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cli.local.broker import Broker
 from tests.e2e.local_process import LocalProcess, StartLocal, await_end, bramble
+from wire.context import save_context
 
 pytestmark = pytest.mark.e2e
 
@@ -29,7 +31,10 @@ def test_a_stop_leaves_no_process_and_no_file_behind(start_local: StartLocal, nu
 
 def test_nothing_survives_a_kill_9_of_the_command(start_local: StartLocal) -> None:
     local = start_local("--nodes", "2", "--simulated")
+    local.tell("camera", "add", "yard", "synthetic:", "--model", "mobilenet_v2")
+    local.ask("results", "--camera", "yard", "--within", "30")
     processes = local.descendants()
+    assert len(processes) >= 6  # the broker, the controller, its camera, two agents, the leash
     local.process.kill()
     local.process.communicate(timeout=30)
     assert await_end(processes) == []
@@ -98,3 +103,13 @@ def await_session(local: LocalProcess, node: str, *, other_than: str) -> None:
     """Ask until the node reports from a new start; the test's own time limit bounds it."""
     while sessions(local).get(node) == other_than:
         pass
+
+
+def test_a_server_without_a_controller_is_exit_code_3(broker: Broker, pictures: Path, tmp_path: Path) -> None:
+    context = tmp_path / "context.json"
+    save_context(broker.context, context)
+    for arguments in (["status"], ["infer", str(pictures), "--model", "mobilenet_v2"]):
+        command = bramble(*arguments, "--context", str(context))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 3
+        assert done.stderr.startswith("error: the NATS server answers, but no controller does\nremedy: ")

@@ -1,0 +1,159 @@
+"""What an operator can ask of a cluster, one method a question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from modelkit.manifest import Manifest, encode_manifest
+from wire import headers, subjects
+from wire.bus import Bus, Received
+from wire.errors import BadRequestError, InternalError, NoRespondersError, error_from_json
+from wire.headers import AnswerKind, InferOptions
+from wire.messages import (
+    CameraConfig,
+    ClusterStatus,
+    Done,
+    Message,
+    NameRequest,
+    Result,
+    SourceReport,
+    SourceRequest,
+    decode,
+    encode,
+)
+
+ASK_S = 10.0
+REMOVE_S = 30.0  # a camera's removal waits for its frames
+GRACE_S = 2.0  # on top of a deadline: the controller answers at the deadline at the latest
+PENDING_RESULTS = 1024
+
+
+class Cluster:
+    """The cluster at the other end of a bus.
+
+    Every method raises BusError where it cannot be reached, and the error that the controller or the node answers with.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+
+    async def status(self, *, within: float = ASK_S) -> ClusterStatus:
+        """Ask how everything is."""
+        return decode(await self._control("cluster", "status", b"{}", within=within), ClusterStatus)
+
+    async def add_camera(self, config: CameraConfig) -> Done:
+        """Add a camera, or change the one of that name."""
+        return await self._tell("camera", "add", config)
+
+    async def remove_camera(self, name: str) -> Done:
+        """Remove a camera; returns once the last of its frames has found its end."""
+        return await self._tell("camera", "remove", NameRequest(name=name), within=REMOVE_S)
+
+    async def try_camera(self, request: SourceRequest) -> SourceReport:
+        """Have the controller open a camera's URL and report what is there."""
+        data = await self._control("camera", "test", encode(request), within=request.timeout_s + ASK_S)
+        return decode(data, SourceReport)
+
+    async def take_snapshot(self, camera: str) -> bytes:
+        """Return the camera's last frame with what was found in it drawn in, as JPEG."""
+        return await self._control("camera", "snapshot", encode(NameRequest(name=camera)), within=ASK_S)
+
+    async def add_model(self, manifest: Manifest) -> Done:
+        """Have a model served whose files are in the object store already."""
+        return decode(await self._control("model", "add", encode_manifest(manifest), within=ASK_S), Done)
+
+    async def remove_model(self, name: str) -> Done:
+        """Stop serving a model."""
+        return await self._tell("model", "remove", NameRequest(name=name))
+
+    async def command_node(self, node: str, verb: str) -> Done:
+        """Send ``drain`` or ``undrain`` to a node."""
+        subject = subjects.NODE_COMMAND.build(node=node, verb=verb)
+        try:
+            reply = await self.bus.control.request(subject, b"{}", within=ASK_S)
+        except NoRespondersError as error:
+            raise BadRequestError(
+                f"no node {node!r} is connected", remedy="`bramble nodes` lists those that are"
+            ) from error
+        return decode(_unwrap(reply), Done)
+
+    async def infer(self, model: str, picture: bytes, options: InferOptions) -> Result | bytes:
+        """Ask a model about a picture.
+
+        Returns:
+            The result; the annotated JPEG where the options ask for a picture.
+
+        """
+        subject = subjects.INFER.build(model=model)
+        within = options.deadline_ms / 1000 + GRACE_S
+        try:
+            reply = await self.bus.data.request(subject, picture, headers=options.to_headers(), within=within)
+        except NoRespondersError as error:
+            raise _no_controller() from error
+        data = _unwrap(reply)
+        return data if options.answer is AnswerKind.PICTURE else decode(data, Result)
+
+    @asynccontextmanager
+    async def results(self, *, camera: str | None = None, model: str | None = None) -> AsyncIterator[Results]:
+        """Receive results for the time of an ``async with``; None stands for all."""
+        wanted = {name: value for name, value in (("camera", camera), ("model", model)) if value is not None}
+        results = Results()
+        subscription = await self.bus.data.subscribe(
+            subjects.RESULTS.wildcard(**wanted), results.put, max_pending=PENDING_RESULTS
+        )
+        await self.bus.data.flush()
+        try:
+            yield results
+        finally:
+            await subscription.end()
+
+    async def _tell(self, noun: str, verb: str, message: Message, *, within: float = ASK_S) -> Done:
+        return decode(await self._control(noun, verb, encode(message), within=within), Done)
+
+    async def _control(self, noun: str, verb: str, payload: bytes, *, within: float) -> bytes:
+        subject = subjects.CONTROL.build(noun=noun, verb=verb)
+        try:
+            return _unwrap(await self.bus.control.request(subject, payload, within=within))
+        except NoRespondersError as error:
+            raise _no_controller() from error
+
+
+class Results:
+    """Results as they come; the oldest are lost, and counted, where the reader is too slow."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Result] = asyncio.Queue(PENDING_RESULTS)
+        self.lost = 0
+
+    async def put(self, message: Received) -> None:
+        """Take in a message.
+
+        Raises:
+            BadRequestError: it is not a result.
+
+        """
+        result = decode(message.data, Result)
+        if self._queue.full():
+            self._queue.get_nowait()
+            self.lost += 1
+        self._queue.put_nowait(result)
+
+    async def next(self) -> Result:
+        """Wait for the next result."""
+        return await self._queue.get()
+
+
+def _unwrap(reply: Received) -> bytes:
+    """Return the payload of a good answer; raise the error of a bad one."""
+    if not any(name.lower() == headers.ERROR.lower() for name in reply.headers or {}):
+        return reply.data
+    raise error_from_json(reply.data) or InternalError(f"an error reply cannot be read: {reply.data[:200]!r}")
+
+
+def _no_controller() -> NoRespondersError:
+    return NoRespondersError(
+        "the NATS server answers, but no controller does",
+        remedy="start one (`bramble local` runs a whole cluster), or choose another cluster with --context",
+    )

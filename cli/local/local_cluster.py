@@ -1,0 +1,223 @@
+"""A whole cluster on this machine: a broker, a controller and some agents, for the time of an ``async with``."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from platformdirs import user_cache_path
+
+from cli.cluster import Cluster
+from cli.connection import open_cluster
+from cli.local.broker import Broker
+from cli.local.leash import Leash
+from cli.local.program import Program, ProgramSpec, describe_exit, read_tail
+from cli.local.readiness import list_missing
+from cli.push import push_model
+from modelkit.library import Library
+from modelkit.manifest import Manifest
+from wire.context import Context, save_context
+from wire.errors import AnswerTimeoutError, InternalError, NoRespondersError
+from wire.messages import ClusterStatus
+
+READY_S = 120.0  # first start: every node proves every model in a child process of its own
+POLL_S = 0.1
+MAX_RESTARTS = 3  # while starting; later a program is restarted for ever
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSpec:
+    """What is to run."""
+
+    nodes: int
+    manifests: tuple[Manifest, ...]
+    library: Library | None  # None where no model has a file
+    simulated: bool = False
+    port: int | None = None  # of the broker; None takes a free one
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCluster:
+    """A cluster that runs."""
+
+    context: Context
+    context_file: Path
+    directory: Path
+    nodes: tuple[str, ...]
+    models: tuple[str, ...]
+    metrics: str  # URL
+    cluster: Cluster
+
+
+@asynccontextmanager
+async def run_local(spec: LocalSpec, report: Report) -> AsyncIterator[LocalCluster]:
+    """Start a cluster, wait until it is ready, and stop it in the end. Logs are kept where something went wrong.
+
+    Raises:
+        BusError: nats-server is not installed or does not start.
+        ModelRejectedError: a node refused a model.
+        InternalError: the cluster did not become ready; the message holds the programs' last words.
+
+    """
+    directory = Path(tempfile.mkdtemp(prefix="bramble-local-"))
+    try:
+        async with _run_in(directory, spec, report) as local:
+            yield local
+    except (asyncio.CancelledError, GeneratorExit):
+        shutil.rmtree(directory)
+        raise
+    except BaseException:
+        _keep_logs(directory)
+        report(f"the logs are in {directory}")
+        raise
+    shutil.rmtree(directory)
+
+
+def _keep_logs(directory: Path) -> None:
+    """Remove all but the logs: what the broker stored is large, and its password is nobody's business any more."""
+    for path in directory.rglob("*"):
+        if path.is_file() and path.suffix != ".log":
+            path.unlink()
+
+
+@asynccontextmanager
+async def _run_in(directory: Path, spec: LocalSpec, report: Report) -> AsyncIterator[LocalCluster]:
+    leash = Leash(directory)
+    try:
+        keeper = _BrokerKeeper(
+            await asyncio.to_thread(_start_broker, directory / "broker", leash, spec.port), leash, report
+        )
+        try:
+            context_file = directory / "context.json"
+            save_context(keeper.broker.context, context_file)
+            nodes = tuple(f"node-{number}" for number in range(1, spec.nodes + 1))
+            specs = [_controller(directory, context_file)]
+            specs += [_agent(directory, context_file, node, simulated=spec.simulated) for node in nodes]
+            programs = [Program(each, leash, report) for each in specs]
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(each.run(), name=each.spec.name) for each in programs]
+                tasks.append(group.create_task(keeper.run(), name="broker"))
+                async with open_cluster(keeper.broker.context) as cluster:
+                    status = await _make_ready(cluster, spec, nodes, programs, report)
+                    yield LocalCluster(
+                        context=keeper.broker.context,
+                        context_file=context_file,
+                        directory=directory,
+                        nodes=nodes,
+                        models=tuple(manifest.name for manifest in spec.manifests),
+                        metrics=status.metrics_url,
+                        cluster=cluster,
+                    )
+                for task in tasks:
+                    task.cancel()
+        finally:
+            keeper.broker.stop()
+            leash.release(keeper.broker.pid)
+    finally:
+        leash.close()
+
+
+async def _make_ready(
+    cluster: Cluster, spec: LocalSpec, nodes: Sequence[str], programs: Sequence[Program], report: Report
+) -> ClusterStatus:
+    """Push the models and wait until every node serves them; return the status then."""
+    models = [manifest.name for manifest in spec.manifests]
+    deadline = time.monotonic() + READY_S
+    said: list[str] = []
+    pushed = False
+    while True:
+        missing = ["the controller"]
+        try:
+            status = await cluster.status(within=2.0)
+        except (NoRespondersError, AnswerTimeoutError):
+            pass
+        else:
+            if not pushed:
+                for manifest in spec.manifests:
+                    await push_model(cluster, manifest, spec.library, report)
+                pushed = True
+                continue
+            missing = list_missing(status, nodes=nodes, models=models)
+            if not missing:
+                return status
+        if missing != said:
+            report("waiting for " + "; ".join(missing))
+            said = missing
+        _check_start(programs, missing, late=time.monotonic() > deadline)
+        await asyncio.sleep(POLL_S)
+
+
+def _check_start(programs: Sequence[Program], missing: Sequence[str], *, late: bool) -> None:
+    """Give up where waiting on makes no sense.
+
+    Raises:
+        InternalError: a program dies again and again, or time is up.
+
+    """
+    failing = [program for program in programs if program.restarts >= MAX_RESTARTS]
+    if not failing and not late:
+        return
+    words = "\n".join(f"{each.spec.name}: {read_tail(each.spec.log)}" for each in failing or programs)
+    why = f"{failing[0].spec.name} dies again and again" if failing else f"no end after {READY_S:g} s"
+    raise InternalError(
+        f"the cluster did not become ready: {why} (waiting for {'; '.join(missing)}). Last words:\n{words}",
+        remedy="read the logs",
+    )
+
+
+class _BrokerKeeper:
+    """Starts the broker again, on the same port and with the same store, when it dies; the leash's holder likewise."""
+
+    def __init__(self, broker: Broker, leash: Leash, report: Report) -> None:
+        self.broker = broker
+        self._leash = leash
+        self._report = report
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            if self._leash.mend():
+                self._report("the process that ends the others was itself ended; it runs again")
+            code = self.broker.poll()
+            if code is None:
+                continue
+            self._report(f"the broker {describe_exit(code)}; starting it again")
+            self._leash.release(self.broker.pid)
+            address = urlsplit(self.broker.context.url)
+            self.broker = await asyncio.to_thread(
+                _start_broker, self.broker.directory, self._leash, address.port, password=address.password
+            )
+
+
+def _start_broker(directory: Path, leash: Leash, port: int | None, *, password: str | None = None) -> Broker:
+    return Broker.start(directory, port=port, password=password, on_spawn=leash.hold)
+
+
+def _controller(directory: Path, context: Path) -> ProgramSpec:
+    options = ("--id", "local", "--context", str(context), "--metrics-port", "0")
+    return ProgramSpec("controller", (*_python("controller"), *options), directory / "controller.log")
+
+
+def _agent(directory: Path, context: Path, node: str, *, simulated: bool) -> ProgramSpec:
+    options = ["--node", node, "--context", str(context)]
+    # Agents share the cache: what was fetched and proved once is there at the next start.
+    cache = directory / "cache" if simulated else user_cache_path("bramble") / "agents"
+    # Not `auto`: several agents cannot share one Edge TPU.
+    options += ["--cache", str(cache), "--backends", "simulated" if simulated else "litert", "--threads", "1"]
+    return ProgramSpec(node, (*_python("edge_agent"), *options), directory / f"{node}.log")
+
+
+def _python(module: str) -> tuple[str, ...]:
+    # -P: a folder called `wire` or `models` where the user happens to be must not be imported
+    return (sys.executable, "-P", "-m", module)
