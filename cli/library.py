@@ -27,7 +27,7 @@ library_option = click.option(
 
 def open_library(root: Path | None) -> Library:
     """Return the library at ``root``, or the user's own."""
-    return Library(root or user_data_path("bramble") / "library")
+    return Library((root or user_data_path("bramble") / "library").absolute())
 
 
 def list_recipes() -> tuple[str, ...]:

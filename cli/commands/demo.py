@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -22,7 +23,7 @@ from cli.local.local_cluster import LocalSpec, run_local
 from cli.output import json_option, print_json, print_note
 from cli.signals import Ending, end_on_signals
 from cli.tables import print_table
-from wire.errors import BadRequestError, InternalError
+from wire.errors import BadRequestError, BrambleError, BusError, InternalError
 from wire.messages import CameraConfig, ClusterStatus
 
 CAMERA = "street"
@@ -63,24 +64,50 @@ def demo(*, headless: bool, seconds: float, nodes: int, out: Path, library_root:
         print_table(tabulate(summary))
 
 
-async def _show(spec: LocalSpec, clip: Path, *, seconds: float, out: Path, live: bool) -> Summary:
-    state = DemoState()
-    started = False
+class _Stage:
+    """Where the demonstration is shown: the whole screen, or plain lines on stderr."""
 
-    def report(text: str) -> None:
-        if live and started:
-            state.notes.append(text)
+    def __init__(self, state: DemoState, *, live: bool, seconds: float) -> None:
+        self._state = state
+        self._live = live
+        self._seconds = seconds
+        self._drawing = False
+
+    def report(self, text: str) -> None:
+        """Tell something that happened, without disturbing the picture."""
+        if self._drawing:
+            self._state.notes.append(text)
         else:
             print_note(text)
 
+    async def show(self) -> None:
+        """Show the state as it changes, until cancelled."""
+        began = time.monotonic()
+        if not self._live:
+            while True:
+                await asyncio.sleep(LINE_S)
+                print_note(describe_progress(self._state, elapsed_s=time.monotonic() - began))
+        with Live(screen=True, auto_refresh=False) as screen:
+            self._drawing = True
+            try:
+                while True:
+                    screen.update(
+                        render(self._state, elapsed_s=time.monotonic() - began, seconds=self._seconds), refresh=True
+                    )
+                    await asyncio.sleep(REFRESH_S)
+            finally:
+                self._drawing = False
+
+
+async def _show(spec: LocalSpec, clip: Path, *, seconds: float, out: Path, live: bool) -> Summary:
+    state = DemoState()
+    stage = _Stage(state, live=live, seconds=seconds)
     with end_on_signals() as ending:
-        async with run_local(spec, report) as local, local.cluster.results(camera=CAMERA) as results:
-            started = True
-            camera = CameraConfig(camera=CAMERA, url=f"{clip.as_uri()}?loop=1", models=MODELS)
-            await local.cluster.add_camera(camera)
+        async with run_local(spec, stage.report) as local, local.cluster.results(camera=CAMERA) as results:
+            await local.cluster.add_camera(CameraConfig(camera=CAMERA, url=f"{clip.as_uri()}?loop=1", models=MODELS))
             began = time.monotonic()
             with ending.gently():
-                pictures = await _watch(local.cluster, results, state, ending, seconds=seconds, out=out, live=live)
+                pictures = await _watch(local.cluster, results, state, stage, ending, seconds=seconds, out=out)
             await local.cluster.remove_camera(CAMERA)
             elapsed = time.monotonic() - began
             status = await _settle(local.cluster)
@@ -90,22 +117,21 @@ async def _show(spec: LocalSpec, clip: Path, *, seconds: float, out: Path, live:
 
 
 async def _watch(
-    cluster: Cluster, results: Results, state: DemoState, ending: Ending, *, seconds: float, out: Path, live: bool
+    cluster: Cluster, results: Results, state: DemoState, stage: _Stage, ending: Ending, *, seconds: float, out: Path
 ) -> tuple[str, ...]:
     """Show what happens until time is up or the user ends it; return the paths of the pictures taken."""
     seen = asyncio.Event()
     pictures: list[str] = []
+    taking = _take_pictures(cluster, seen, pictures, stage.report, out=out, interval_s=seconds / PICTURES)
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(_take_results(results, state, seen), name="take-results"),
-            group.create_task(_take_statuses(cluster, state), name="take-statuses"),
-            group.create_task(_take_pictures(cluster, seen, out, seconds / PICTURES, pictures), name="take-pictures"),
-            group.create_task((_draw if live else _print_lines)(state, seconds), name="show"),
+            group.create_task(_take_statuses(cluster, state, stage.report), name="take-statuses"),
+            group.create_task(taking, name="take-pictures"),
+            group.create_task(stage.show(), name="show"),
         ]
-        try:
+        with suppress(TimeoutError):  # time is up
             await asyncio.wait_for(ending.asked.wait(), seconds)
-        except TimeoutError:
-            print_note("time is up") if not live else None
         for task in tasks:
             task.cancel()
     return tuple(pictures)
@@ -119,39 +145,39 @@ async def _take_results(results: Results, state: DemoState, seen: asyncio.Event)
             seen.set()
 
 
-async def _take_statuses(cluster: Cluster, state: DemoState) -> None:
+async def _take_statuses(cluster: Cluster, state: DemoState, report: Report) -> None:
+    reachable = True
     while True:
-        state.status = await cluster.status()
+        try:
+            state.status = await cluster.status()
+        except BusError as error:  # whoever kills the broker or the controller to see what happens, sees it
+            if reachable:
+                report(error.message)
+            reachable = False
+        else:
+            if not reachable:
+                report("the controller answers again")
+            reachable = True
         await asyncio.sleep(REFRESH_S)
 
 
 async def _take_pictures(
-    cluster: Cluster, seen: asyncio.Event, out: Path, interval_s: float, pictures: list[str]
+    cluster: Cluster, seen: asyncio.Event, pictures: list[str], report: Report, *, out: Path, interval_s: float
 ) -> None:
     """Write an annotated picture after something was seen, then wait a while."""
     while len(pictures) < PICTURES:
         seen.clear()
         await seen.wait()
-        data = await cluster.take_snapshot(CAMERA)
+        try:
+            data = await cluster.take_snapshot(CAMERA)
+        except BrambleError as error:
+            report(f"no picture: {error.message}")
+            await asyncio.sleep(REFRESH_S)
+            continue
         path = out / f"{CAMERA}-{len(pictures) + 1}.jpg"
         await asyncio.to_thread(_write, path, data)
         pictures.append(str(path))
         await asyncio.sleep(interval_s)
-
-
-async def _draw(state: DemoState, seconds: float) -> None:
-    began = time.monotonic()
-    with Live(screen=True, auto_refresh=False) as screen:
-        while True:
-            screen.update(render(state, elapsed_s=time.monotonic() - began, seconds=seconds), refresh=True)
-            await asyncio.sleep(REFRESH_S)
-
-
-async def _print_lines(state: DemoState, _seconds: float) -> None:
-    began = time.monotonic()
-    while True:
-        await asyncio.sleep(LINE_S)
-        print_note(describe_progress(state, elapsed_s=time.monotonic() - began))
 
 
 async def _settle(cluster: Cluster) -> ClusterStatus:

@@ -12,7 +12,10 @@ from wire.messages import ClusterStatus, Counts
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the frames. ``offered`` is the sum of all ends: a frame that is nowhere would show here."""
+    """What became of the frames. ``offered`` is the sum of all ends: a frame that is nowhere would show here.
+
+    The ledger is that of the controller at the end; what one counted that was killed went with it.
+    """
 
     offered: int
     inferred: int

@@ -74,13 +74,20 @@ async def run_local(spec: LocalSpec, report: Report) -> AsyncIterator[LocalClust
         async with _run_in(directory, spec, report) as local:
             yield local
     except (asyncio.CancelledError, GeneratorExit):
-        shutil.rmtree(directory)
+        _remove(directory, report)
         raise
     except BaseException:
         _keep_logs(directory)
         report(f"the logs are in {directory}")
         raise
-    shutil.rmtree(directory)
+    _remove(directory, report)
+
+
+def _remove(directory: Path, report: Report) -> None:
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        report(f"{directory} was removed while the cluster ran")
 
 
 def _keep_logs(directory: Path) -> None:

@@ -29,6 +29,14 @@ def test_a_stop_leaves_no_process_and_no_file_behind(start_local: StartLocal, nu
     assert not Path(local.told["context"]).parent.exists()
 
 
+def test_a_cluster_whose_directory_was_cleaned_away_still_stops_in_order(start_local: StartLocal) -> None:
+    local = start_local("--nodes", "1", "--simulated")
+    processes = local.descendants()
+    shutil.rmtree(Path(local.told["context"]).parent)
+    assert local.stop() == 0
+    assert await_end(processes) == []
+
+
 def test_nothing_survives_a_kill_9_of_the_command(start_local: StartLocal) -> None:
     local = start_local("--nodes", "2", "--simulated")
     local.tell("camera", "add", "yard", "synthetic:", "--model", "mobilenet_v2")
