@@ -27,6 +27,7 @@ _COMMANDS = {
     "nodes": ("nodes", "nodes", "List the nodes; drain and undrain one."),
     "results": ("results", "results", "Print results as they come."),
     "status": ("status", "status", "Say in one line how the cluster is."),
+    "top": ("top", "top", "Watch the cluster on a dashboard, in the terminal or a browser."),
 }
 
 _EPILOG = """\
@@ -70,8 +71,9 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bramble-edge", prog_name="bramble", message="%(prog)s %(version)s")
+@click.option("--context", metavar="NAME|FILE", help="The `nats` context of the cluster; also after the subcommand.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the connection does, on stderr.")
-def bramble(*, verbose: bool) -> None:
+def bramble(*, context: str | None, verbose: bool) -> None:  # noqa: ARG001 - subcommands inherit it
     """Turn a few small machines and some cameras into one inference machine."""
     from wire.logs import configure_logging  # noqa: PLC0415 - only once a subcommand runs
 

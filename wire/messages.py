@@ -190,7 +190,6 @@ class CameraConfig(Message, frozen=True, omit_defaults=True):
     motion: Motion | None = None
     deadline_ms: Annotated[int, Meta(ge=10, le=600_000)] = 2000
     threshold: Share | None = None
-    priority: Annotated[int, Meta(ge=0, le=9)] = 5
 
     def __repr__(self) -> str:
         return f"CameraConfig({self.camera!r}, models={self.models!r})"

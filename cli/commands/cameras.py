@@ -39,7 +39,6 @@ def camera() -> None:
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Leave out what is less sure than this.")
 @click.option("--deadline-ms", type=click.IntRange(10, 600_000), default=2000, show_default=True,
               help="A frame is given up after this long.")  # fmt: skip
-@click.option("--priority", type=click.IntRange(0, 9), default=5, show_default=True, help="9 goes first.")
 def add_camera(
     *,
     name: str,
@@ -52,7 +51,6 @@ def add_camera(
     motion: bool,
     threshold: float | None,
     deadline_ms: int,
-    priority: int,
 ) -> None:
     """Add camera NAME at URL, or change it.
 
@@ -68,7 +66,6 @@ def add_camera(
         motion=Motion() if motion else None,
         threshold=threshold,
         deadline_ms=deadline_ms,
-        priority=priority,
     )
     # The constructor checks no lengths, decoding does: better refused here than by the controller.
     click.echo(run(_add(context, decode(encode(config), CameraConfig))).text)

@@ -16,9 +16,8 @@ COLUMNS = ("NODE", "STATE", "SEEN", "LOAD", "BUSY", "MEMORY", "TEMP", "MODELS")
 @context_option
 @json_option
 @click.pass_context
-def nodes(ctx: click.Context, *, context: str | None, as_json: bool) -> None:
+def nodes(ctx: click.Context, /, *, context: str | None, as_json: bool) -> None:
     """List the nodes; drain and undrain one."""
-    ctx.obj = context
     if ctx.invoked_subcommand is not None:
         return
     found = run(_list(context))
@@ -31,16 +30,16 @@ def nodes(ctx: click.Context, *, context: str | None, as_json: bool) -> None:
 
 @nodes.command()
 @click.argument("name")
-@click.pass_obj
-def drain(context: str | None, /, *, name: str) -> None:
+@context_option
+def drain(*, name: str, context: str | None) -> None:
     """Let node NAME finish what it holds and give it nothing new."""
     click.echo(run(_command(context, name, "drain")).text)
 
 
 @nodes.command()
 @click.argument("name")
-@click.pass_obj
-def undrain(context: str | None, /, *, name: str) -> None:
+@context_option
+def undrain(*, name: str, context: str | None) -> None:
     """Give node NAME work again."""
     click.echo(run(_command(context, name, "undrain")).text)
 

@@ -6,11 +6,9 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from controller.dispatch.candidate import Candidate, choose
-
-EWMA_WEIGHT = 0.2
+from controller.dispatch.candidate import Candidate, Estimate, choose
 
 
 @dataclass(slots=True)
@@ -20,13 +18,14 @@ class Seat:
     node: str
     models: frozenset[str]
     session: str
-    service_s: dict[str, float] = field(default_factory=dict)
+    service: dict[str, Estimate] = field(default_factory=dict)
     in_flight: dict[int, tuple[str, float]] = field(default_factory=dict)
     barred: bool = False  # failed at its last frame: no work until its next heartbeat
 
-    def view(self) -> Candidate:
+    def view(self, now: float) -> Candidate:
         """Return what the choice sees."""
-        return Candidate(self.node, tuple(self.in_flight.values()), self.service_s)
+        service_s = {model: estimate.aged_s(now) for model, estimate in self.service.items()}
+        return Candidate(self.node, tuple(self.in_flight.values()), service_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Pool:
         seat.barred = False
         for model, seconds in service_s.items():
             if seconds > 0:
-                seat.service_s.setdefault(model, seconds)
+                seat.service.setdefault(model, Estimate(seconds, self._clock()))
         self._serve_waiters()
 
     def unseat(self, node: str) -> None:
@@ -114,8 +113,9 @@ class Pool:
         """Give a slot back; ``service_s`` is the node's own time for the frame, where it answered."""
         seat = self._seats.get(slot.node)
         if seat and seat.in_flight.pop(slot.number, None) and service_s is not None:
-            known = seat.service_s.get(slot.model)
-            seat.service_s[slot.model] = service_s if known is None else known + EWMA_WEIGHT * (service_s - known)
+            now = self._clock()
+            known = seat.service.get(slot.model)
+            seat.service[slot.model] = known.renewed(service_s, now) if known else Estimate(service_s, now)
         self._serve_waiters()
 
     def _withdraw(self, waiter: _Waiter) -> Slot | None:
@@ -129,15 +129,18 @@ class Pool:
     def _grant(self, model: str, without: frozenset[str]) -> Slot | None:
         now = self._clock()
         views = [
-            seat.view()
+            seat.view(now)
             for seat in self._seats.values()
             if model in seat.models and not seat.barred and seat.node not in without
         ]
         chosen = choose(views, model, now)
         if chosen is None:
             return None
-        slot = Slot(next(self._numbers), chosen.node, model, now, chosen.expected_s(model, now))
-        self._seats[chosen.node].in_flight[slot.number] = (model, now)
+        seat = self._seats[chosen.node]
+        measured = {known: estimate.seconds for known, estimate in seat.service.items()}
+        expected_s = replace(chosen, service_s=measured).expected_s(model, now)  # patience does not believe in ageing
+        slot = Slot(next(self._numbers), chosen.node, model, now, expected_s)
+        seat.in_flight[slot.number] = (model, now)
         return slot
 
     def _serve_waiters(self) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.dispatch.candidate import SLOTS, Candidate, choose, patience_s
+from controller.dispatch.candidate import HALF_LIFE_S, SLOTS, Candidate, Estimate, choose, patience_s
 
 times = st.floats(min_value=0, max_value=10)
 candidates = st.builds(
@@ -55,3 +55,20 @@ def test_patience_is_three_times_the_expectation_unless_the_deadline_is_near(exp
     if left >= 2 * expected + 0.05:
         assert patience >= min(expected, 0.25)
         assert patience + expected <= left or patience <= left - 0.05
+
+
+def test_a_node_that_was_slow_once_is_tried_again_after_a_while() -> None:
+    warm_up, usual = Estimate(2.0, at=0.0), Estimate(0.1, at=60.0)
+    views = [Candidate("was-slow", (), {"m": warm_up.aged_s(60.0)}), Candidate("usual", (), {"m": usual.aged_s(60.0)})]
+    chosen = choose(views, "m", 60.0)
+    assert chosen is views[0]
+
+
+@given(st.floats(0.001, 10), st.floats(0.001, 10), st.floats(0, 100))
+def test_a_renewed_estimate_lies_between_the_old_and_the_new_and_nearer_to_the_new_the_older_it_was(
+    old: float, new: float, age: float
+) -> None:
+    renewed = Estimate(old, at=0.0).renewed(new, now=age)
+    assert min(old, new) - 1e-9 <= renewed.seconds <= max(old, new) + 1e-9
+    later = Estimate(old, at=0.0).renewed(new, now=age + HALF_LIFE_S)
+    assert abs(later.seconds - new) <= abs(renewed.seconds - new) + 1e-9
