@@ -98,7 +98,7 @@ async def _serve(node: str, bus: Bus, loader: Loader, notifier: Notifier, stop: 
             draining=worker.draining or stop.is_set(),
         )
 
-    heart = Heart(node, bus.control, on_beat=lambda: notifier.tell(WATCHDOG))
+    heart = Heart(node, bus, on_beat=lambda: notifier.tell(WATCHDOG))
     worker = Worker(node, bus.data, on_stuck=on_stuck)
     reconciler = Reconciler(node, bus, loader, worker, on_change=heart.hurry, announce=heart.announce)
     await Commands(node, bus.control, worker, heart.hurry).listen()

@@ -12,7 +12,7 @@ from secrets import token_hex
 
 from edge_agent.vitals import Vitals, read_throttling, read_vitals
 from wire import subjects
-from wire.bus import Link
+from wire.bus import Bus
 from wire.errors import BusError
 from wire.messages import Event, Heartbeat, ShardReport, encode
 
@@ -36,9 +36,9 @@ class Standing:
 class Heart:
     """Beats for one node."""
 
-    def __init__(self, node: str, link: Link, *, on_beat: Callable[[], None]) -> None:
+    def __init__(self, node: str, bus: Bus, *, on_beat: Callable[[], None]) -> None:
         self._node = node
-        self._link = link
+        self._bus = bus
         self._on_beat = on_beat
         self._session = token_hex(8)
         self._version = importlib.metadata.version("bramble-edge")
@@ -46,7 +46,8 @@ class Heart:
         self._seq = 0
         self._changed = asyncio.Event()
         self._throttling: tuple[str, ...] = ()
-        link.call_on_reconnect(self.hurry)
+        bus.control.call_on_reconnect(self.hurry)
+        bus.data.call_on_reconnect(self.hurry)
 
     def hurry(self) -> None:
         """Beat at once: something changed."""
@@ -69,12 +70,12 @@ class Heart:
                 continue
 
     async def beat(self, describe: Callable[[], Standing]) -> None:
-        """Send one heartbeat; while the connection is down there is nobody to hear it."""
-        if not self._link.connected:
+        """Send one heartbeat, if frames can reach the node too: else it would be sent what it cannot get."""
+        if not self._bus.connected:
             return
         vitals = await asyncio.to_thread(read_vitals)
         try:
-            await self._link.publish(
+            await self._bus.control.publish(
                 subjects.HEARTBEAT.build(node=self._node), encode(self._compose(vitals, describe()))
             )
         except BusError as error:
@@ -83,11 +84,11 @@ class Heart:
     async def announce(self, kind: str, text: str) -> None:
         """Tell people and the record what happened."""
         _log.info(text, extra={"action": kind})
-        if not self._link.connected:
+        if not self._bus.control.connected:
             return
         event = Event(at=time.time(), kind=kind, text=text)
         try:
-            await self._link.publish(subjects.NODE_EVENT.build(node=self._node, kind=kind), encode(event))
+            await self._bus.control.publish(subjects.NODE_EVENT.build(node=self._node, kind=kind), encode(event))
         except BusError as error:
             _log.warning("an event was lost", extra={"action": "announce", "kind": kind, "error": str(error)})
 

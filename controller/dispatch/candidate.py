@@ -15,7 +15,7 @@ SLOTS = 2
 
 
 EWMA_WEIGHT = 0.2
-HALF_LIFE_S = 10.0
+HALF_LIFE_S = 20.0
 """After so long without a frame an estimate is believed half as much."""
 
 

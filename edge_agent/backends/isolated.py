@@ -104,7 +104,11 @@ class IsolatedModel:
                 pass_fds=(theirs.fileno(),),
             )
         self._pipe = ours
-        reply = self._exchange(None, LOAD_S)
+        try:
+            reply = self._exchange(None, LOAD_S)
+        except BrambleError:
+            self.close()
+            raise
         if not isinstance(reply, Loaded):
             raise self._lose("the child answered out of turn")
         return reply

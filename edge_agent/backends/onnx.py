@@ -32,6 +32,7 @@ class OnnxModel:
 
     def __init__(self, path: Path, *, threads: int) -> None:
         runtime = importlib.import_module(_DISTRIBUTION)
+        self._errors = _error_kinds()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -39,7 +40,7 @@ class OnnxModel:
             self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             self.inputs = tuple(_describe(each) for each in self._session.get_inputs())
             self.outputs = tuple(_describe(each) for each in self._session.get_outputs())
-        except (RuntimeError, ValueError) as error:  # the runtime's own exceptions are RuntimeErrors
+        except self._errors as error:
             raise ModelRejectedError(
                 f"the runtime cannot load the model: {str(error)[:300]}", remedy="export the model again"
             ) from error
@@ -49,7 +50,7 @@ class OnnxModel:
         """Infer once."""
         try:
             found: list[Array] = self._session.run(None, dict(zip(self._names, tensors, strict=True)))
-        except (RuntimeError, ValueError) as error:
+        except self._errors as error:
             raise InternalError(f"the runtime failed: {str(error)[:300]}") from error
         return found
 
@@ -78,6 +79,13 @@ class OnnxBackend:
         if artefact is None:
             raise ModelRejectedError(f"{manifest.name} has no file for {variant}", remedy="build the model again")
         return PictureModel(manifest, OnnxModel(artefact, threads=threads))
+
+
+def _error_kinds() -> tuple[type[Exception], ...]:
+    """Return what the runtime raises: its own exceptions have no base in common but Exception."""
+    native = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    own = [kind for kind in vars(native).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    return (*own, RuntimeError, ValueError)
 
 
 def _describe(value: Any) -> TensorSpec:

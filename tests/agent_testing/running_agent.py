@@ -1,4 +1,4 @@
-"""A real agent process on a real broker, driven as a controller would: manifests and assignments in, work and heartbeats out."""
+"""A real agent process on a real broker, driven as a controller drives it: assignments and work in, heartbeats out."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RunningAgent:
         beats = await bus.control.subscribe(subjects.HEARTBEAT.build(node=node), agent._note_heartbeat)
         events = await bus.control.subscribe(subjects.NODE_EVENT.wildcard(node=node), agent._note_event)
         try:
-            await agent.wait_for(lambda beat: True)
+            await agent.wait_for(lambda _: True)
             yield agent
         finally:
             await beats.end()

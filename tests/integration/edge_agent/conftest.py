@@ -9,6 +9,7 @@ import pytest
 
 from modelkit.library import Library
 from modelkit.manifest import Manifest
+from modelkit.picture import decode_picture, encode_jpeg
 from models import recipes
 from wire import subjects
 from wire.bus import Bus
@@ -21,16 +22,16 @@ def library() -> Library:
     """The models, built if they are not there yet."""
     library = Library(Path(os.environ.get("BRAMBLE_LIBRARY") or ROOT / ".cache" / "library"))
     for name in ("mobilenet_v2", "ssd_mobilenet_v2"):
-        recipes.build(name, library, lambda line: None)
+        recipes.build(name, library, lambda _: None)
     return library
 
 
 @pytest.fixture(scope="session")
-def cat(library: Library) -> bytes:
-    """The known picture of mobilenet_v2: a cat."""
+def cat_jpeg(library: Library) -> bytes:
+    """The known picture of mobilenet_v2, a cat, as a camera would send it."""
     known = library.manifest("mobilenet_v2").known_answer
     assert known is not None
-    return library.path(known.sha256).read_bytes()
+    return encode_jpeg(decode_picture(library.path(known.sha256).read_bytes()))
 
 
 async def push(bus: Bus, library: Library, name: str) -> Manifest:

@@ -80,7 +80,7 @@ INFINITE = np.full(SHAPE, np.inf, np.float32)
 
 PICTURES = {
     "nothing": (b"", ErrorCode.BAD_IMAGE),
-    "random bytes": (random.Random(1).randbytes(5000), ErrorCode.BAD_IMAGE),
+    "random bytes": (random.Random(1).randbytes(5000), ErrorCode.BAD_IMAGE),  # noqa: S311 - reproducible, not secret
     "a JPEG's first two bytes": (JPEG[:2], ErrorCode.BAD_IMAGE),
     "a header of 32000x32000": (claim_size(JPEG, 32000, 32000), ErrorCode.TOO_LARGE),
     "a header without pixels": (claim_size(JPEG, 0, 0), ErrorCode.BAD_IMAGE),
@@ -171,7 +171,7 @@ async def test_finite_tensors_of_the_right_shape_are_inferred(target: Target) ->
 
 
 async def test_a_storm_of_mutated_pictures_gets_typed_errors_or_answers(target: Target) -> None:
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 - reproducible, not secret
     for _ in range(200):
         broken = bytearray(JPEG)
         for _ in range(chance.randint(1, 8)):

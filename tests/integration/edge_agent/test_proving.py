@@ -172,7 +172,7 @@ async def test_a_manifest_that_changes_is_proved_and_taken_up_while_the_model_go
         assert shard == shard_of(changed, "cpu-f32")
         answer = await agent.infer(shard, JPEG)
         while answer.classes is None or answer.classes[0].label not in changed.labels:
-            await agent.wait_for(lambda beat: True)
+            await agent.wait_for(lambda _: True)
             answer = await agent.infer(shard, JPEG)
         assert states(agent, shard) == [ShardState.FETCHING, ShardState.PROVING, ShardState.READY]
         assert all(report.failed == 0 for report in agent.heartbeats[-1].shards)

@@ -78,7 +78,7 @@ async def test_a_frame_whose_deadline_passes_while_it_waits_is_not_run(
     async with RunningAgent.start(bus, broker.context, tmp_path) as agent:
         shard = await agent.ready(simulated_manifest(seconds=0.2), "simulated")
         slow = asyncio.create_task(agent.infer(shard, JPEG))
-        await agent.wait_for(lambda beat: True)
+        await agent.wait_for(lambda _: True)
         late, answer = await asyncio.gather(agent.send(shard, JPEG, deadline_ms=1), slow)
         error = error_from_json(late.data)
         assert error is not None
@@ -174,19 +174,21 @@ async def test_a_profile_makes_a_node_as_slow_as_it_says(bus: Bus, broker: Broke
 
 async def test_the_agent_serves_again_after_the_broker_came_back(tmp_path: Path) -> None:
     first = Broker.start(tmp_path / "broker")
-    async with Bus.connect(first.context, name="test") as bus:
-        async with RunningAgent.start(bus, first.context, tmp_path) as agent:
-            shard = await agent.ready(simulated_manifest(), "simulated")
-            url = first.context.url
-            password, port = url.split(":")[2].split("@")[0], int(url.rpartition(":")[2])
-            first.stop()
-            second = Broker.start(tmp_path / "broker", port=port, password=password)
-            try:
-                beats = len(agent.heartbeats)
-                await agent.wait_for(lambda beat: len(agent.heartbeats) > beats and bus.connected)
-                assert (await agent.infer(shard, JPEG)).model == "sim"
-            finally:
-                second.stop()
+    async with (
+        Bus.connect(first.context, name="test") as bus,
+        RunningAgent.start(bus, first.context, tmp_path) as agent,
+    ):
+        shard = await agent.ready(simulated_manifest(), "simulated")
+        url = first.context.url
+        password, port = url.split(":")[2].split("@")[0], int(url.rpartition(":")[2])
+        first.stop()
+        second = Broker.start(tmp_path / "broker", port=port, password=password)
+        try:
+            beats = len(agent.heartbeats)
+            await agent.wait_for(lambda _: len(agent.heartbeats) > beats and bus.connected)
+            assert (await agent.infer(shard, JPEG)).model == "sim"
+        finally:
+            second.stop()
 
 
 async def test_an_agent_that_starts_before_its_broker_waits_for_it(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_patience_is_three_times_the_expectation_unless_the_deadline_is_near(exp
 
 
 def test_a_node_that_was_slow_once_is_tried_again_after_a_while() -> None:
-    warm_up, usual = Estimate(2.0, at=0.0), Estimate(0.1, at=60.0)
+    warm_up, usual = Estimate(0.7, at=0.0), Estimate(0.1, at=60.0)
     views = [Candidate("was-slow", (), {"m": warm_up.aged_s(60.0)}), Candidate("usual", (), {"m": usual.aged_s(60.0)})]
     chosen = choose(views, "m", 60.0)
     assert chosen is views[0]
