@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import signal
 import sys
 
 from controller.controller import Controller
 from controller.settings import Settings, parse_settings
-from wire.bus import Bus
+from wire.bus.patient import connect_patiently
 from wire.context import load_context
 from wire.errors import BrambleError
 from wire.logs import configure_logging
+from wire.systemd import Notifier
 
 _log = logging.getLogger("bramble.controller")
 
 
 async def serve(settings: Settings) -> None:
-    """Run a controller until a signal asks it to stop.
+    """Run a controller until a signal asks it to stop; a server that is not there yet is waited for.
 
     Raises:
-        BrambleError: the cluster cannot be reached.
+        BrambleError: the context cannot be read, or the server has no JetStream.
 
     """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
     context = load_context(settings.context)
-    async with Bus.connect(context, name=f"controller-{settings.id}") as bus:
-        controller = await Controller.open(settings, bus)
-        running = asyncio.create_task(controller.run(), name="controller")
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, running.cancel)
-        try:
-            await running
-        except asyncio.CancelledError:
-            _log.info("asked to stop", extra={"action": "signal"})
+    notifier = Notifier(os.environ)
+    async with connect_patiently(context, name=f"controller-{settings.id}", notifier=notifier, stop=stop) as bus:
+        if bus is not None:
+            controller = await Controller.open(settings, bus, notifier)
+            await _run_until(stop, controller)
+
+
+async def _run_until(stop: asyncio.Event, controller: Controller) -> None:
+    running = asyncio.create_task(controller.run(), name="controller")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if stop.is_set():
+        _log.info("asked to stop", extra={"action": "signal"})
+        running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ from wire.bus import Bucket, Bus
 from wire.errors import BadRequestError, BusError
 from wire.messages import CameraConfig, ClusterStatus, ModelStatus, Result, decode, encode
 from wire.service import Service
+from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
 TICK_S = 0.25
 STATUS_S = 1.0
@@ -41,8 +42,9 @@ _log = logging.getLogger("bramble.controller")
 class Controller:
     """Made by :meth:`open`, runs until cancelled."""
 
-    def __init__(self, settings: Settings, bus: Bus, config: Bucket, assignments: Bucket) -> None:
+    def __init__(self, settings: Settings, bus: Bus, notifier: Notifier, config: Bucket, assignments: Bucket) -> None:
         self._settings = settings
+        self._notifier = notifier
         self._bus = bus
         self._config = config
         self._clock: Callable[[], float] = time.monotonic
@@ -59,7 +61,7 @@ class Controller:
         self._http: HttpServer | None = None
 
     @classmethod
-    async def open(cls, settings: Settings, bus: Bus) -> Controller:
+    async def open(cls, settings: Settings, bus: Bus, notifier: Notifier) -> Controller:
         """Open the buckets.
 
         Raises:
@@ -68,7 +70,7 @@ class Controller:
         """
         await bus.blobs(subjects.MODELS_STORE)
         config = await bus.bucket(subjects.CONFIG_BUCKET)
-        return cls(settings, bus, config, await bus.bucket(subjects.ASSIGNMENTS_BUCKET))
+        return cls(settings, bus, notifier, config, await bus.bucket(subjects.ASSIGNMENTS_BUCKET))
 
     async def run(self) -> None:
         """Serve until cancelled. A background task that dies ends everything, loudly."""
@@ -106,10 +108,12 @@ class Controller:
             readiness=self._find_unreadiness,
         )
         await service.start()
+        self._notifier.tell(READY, "STATUS=serving")
         _log.info("serving", extra={"action": "start", "metrics": self._http.url})
         try:
             yield
         finally:
+            self._notifier.tell(STOPPING)
             await self._fleet.close()
             await service.stop()
             for subscription in listening:
@@ -182,6 +186,7 @@ class Controller:
         while True:
             await asyncio.sleep(STATUS_S)
             now = self._clock()
+            self._notifier.tell(WATCHDOG)
             await self._nodes.assign()
             self._metrics.note_nodes(self._nodes.statuses(), waiting=self._pool.waiting)
             for camera in self._fleet.cameras():

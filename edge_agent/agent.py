@@ -5,29 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 
 from edge_agent.backends.registry import find_backends
 from edge_agent.cache import Cache
 from edge_agent.commands import Commands
 from edge_agent.heart import Heart, Standing
 from edge_agent.loader import Loader
-from edge_agent.notify import READY, STOPPING, WATCHDOG, Notifier
 from edge_agent.pipeline import StuckError
 from edge_agent.reconciler import Reconciler
 from edge_agent.settings import Settings
 from edge_agent.worker import Worker
 from wire.bus import Bus
-from wire.context import Context, load_context
-from wire.errors import BusError, NotAuthorisedError
+from wire.bus.patient import connect_patiently
+from wire.context import load_context
+from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
 LEAVE_S = 10.0
 CANCELLATIONS = 20
-FIRST_DELAY_S = 0.5
-LAST_DELAY_S = 10.0
 
 _log = logging.getLogger("bramble.agent")
 
@@ -55,31 +50,9 @@ async def run_agent(settings: Settings) -> None:
     cache.open()
     loader = Loader(backends, cache, settings.threads)
     notifier = Notifier(os.environ)
-    async with connect(context, settings.node, notifier, stop) as bus:
+    async with connect_patiently(context, name=f"agent-{settings.node}", notifier=notifier, stop=stop) as bus:
         if bus is not None:
-            _log.info("connected", extra={"action": "connect", "context": repr(context)})
             await _serve(settings.node, bus, loader, notifier, stop)
-
-
-@asynccontextmanager
-async def connect(context: Context, node: str, notifier: Notifier, stop: asyncio.Event) -> AsyncIterator[Bus | None]:
-    """Connect, however long it takes; None when told to stop meanwhile."""
-    delay = FIRST_DELAY_S
-    async with AsyncExitStack() as stack:
-        bus: Bus | None = None
-        while bus is None and not stop.is_set():
-            try:
-                bus = await stack.enter_async_context(Bus.connect(context, name=f"agent-{node}"))
-            except (BusError, NotAuthorisedError) as error:
-                pause = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads nodes that come up together
-                _log.warning(
-                    "no connection", extra={"action": "connect", "error": str(error), "again_s": round(pause, 1)}
-                )
-                # Waiting for a broker is no failure to start: have systemd wait with us.
-                notifier.tell("EXTEND_TIMEOUT_USEC=60000000", "STATUS=waiting for the NATS server")
-                await _wait(stop, pause)
-                delay = min(LAST_DELAY_S, delay * 2)
-        yield bus
 
 
 async def _serve(node: str, bus: Bus, loader: Loader, notifier: Notifier, stop: asyncio.Event) -> None:

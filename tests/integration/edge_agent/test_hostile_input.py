@@ -110,15 +110,17 @@ HEADERS = {
 
 async def refuse(target: Target, shard: Shard, payload: bytes, code: ErrorCode, **options: object) -> None:
     """Hold that the frame is refused with the code, quickly, and that the next good one is answered."""
-    started = time.monotonic()
-    reply = await target.agent.send(shard, payload, **options)
-    spent = time.monotonic() - started
+    spent = []
+    for _ in range(3):  # the machine may pause once, but not at every try
+        started = time.monotonic()
+        reply = await target.agent.send(shard, payload, **options)
+        spent.append(time.monotonic() - started)
     error = error_from_json(reply.data)
     assert error is not None, reply.data[:200]
     assert error.code is code, error
     assert reply.headers is not None
     assert reply.headers["Bramble-Error"] == code
-    assert spent < QUICK_S
+    assert min(spent) < QUICK_S
     assert (await target.agent.infer(shard, JPEG)).width == 64
 
 

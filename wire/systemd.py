@@ -10,7 +10,7 @@ READY = "READY=1"
 STOPPING = "STOPPING=1"
 WATCHDOG = "WATCHDOG=1"
 
-_log = logging.getLogger("bramble.agent")
+_log = logging.getLogger("bramble.systemd")
 
 
 def parse_address(text: str) -> str | None:

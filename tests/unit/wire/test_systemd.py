@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.notify import READY, Notifier, parse_address
+from wire.systemd import READY, Notifier, parse_address
 
 
 def test_a_word_reaches_the_socket(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""For services: connect, however long the server takes to come up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from wire.bus.bus import Bus
+from wire.context import Context
+from wire.errors import BusError, NotAuthorisedError
+from wire.systemd import Notifier
+
+FIRST_DELAY_S = 0.5
+LAST_DELAY_S = 10.0
+
+_log = logging.getLogger("bramble.bus")
+
+
+@asynccontextmanager
+async def connect_patiently(
+    context: Context, *, name: str, notifier: Notifier, stop: asyncio.Event
+) -> AsyncIterator[Bus | None]:
+    """Connect for the time of an ``async with``, with growing pauses between tries; None when told to stop."""
+    delay = FIRST_DELAY_S
+    async with AsyncExitStack() as stack:
+        bus: Bus | None = None
+        while bus is None and not stop.is_set():
+            try:
+                bus = await stack.enter_async_context(Bus.connect(context, name=name))
+            except (BusError, NotAuthorisedError) as error:
+                pause = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads programs that come up together
+                _log.warning(
+                    "no connection", extra={"action": "connect", "error": str(error), "again_s": round(pause, 1)}
+                )
+                # Waiting for a server is no failure to start: have systemd wait with us.
+                notifier.tell("EXTEND_TIMEOUT_USEC=60000000", "STATUS=waiting for the NATS server")
+                await _wait(stop, pause)
+                delay = min(LAST_DELAY_S, delay * 2)
+            else:
+                _log.info("connected", extra={"action": "connect", "context": repr(context)})
+        yield bus
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return
