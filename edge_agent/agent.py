@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 from edge_agent.backends.registry import find_backends
 from edge_agent.cache import Cache
@@ -21,6 +22,7 @@ from wire.bus.patient import connect_patiently
 from wire.context import load_context
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
+BACKGROUND_THREADS = 2  # one loads a model while the other reads the machine's health
 LEAVE_S = 10.0
 CANCELLATIONS = 20
 
@@ -42,6 +44,7 @@ async def run_agent(settings: Settings) -> None:
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(BACKGROUND_THREADS, "background"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     context = load_context(settings.context)

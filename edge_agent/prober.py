@@ -6,11 +6,11 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import time
 
 import msgspec
 
+from edge_agent.child import command
 from edge_agent.trial import WALL_S, Trial, Verdict, describe_exit
 from wire.errors import ModelRejectedError
 
@@ -31,9 +31,7 @@ async def prove(trial: Trial, *, within: float = WALL_S) -> Verdict:
     """
     started = time.monotonic()
     child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "edge_agent.probe",
+        *command("edge_agent.probe"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, **_ENVIRONMENT},

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edge_agent.backends.base import BackendMissingError, TensorSpec
+from edge_agent.child import command
 from edge_agent.trial import describe_exit
 from wire.errors import BrambleError, ErrorBody, InternalError, error_from_body
 from wire.tensors import decode_tensors, encode_tensors, from_array, to_array
@@ -99,7 +99,7 @@ class IsolatedModel:
         ours, theirs = Pipe()
         with theirs:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "edge_agent.backends.isolated_child", str(theirs.fileno()), *self._command],
+                command("edge_agent.backends.isolated_child", str(theirs.fileno()), *self._command),
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
             )

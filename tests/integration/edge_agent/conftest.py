@@ -34,6 +34,13 @@ def cat_jpeg(library: Library) -> bytes:
     return encode_jpeg(decode_picture(library.path(known.sha256).read_bytes()))
 
 
+@pytest.fixture
+def as_on_a_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide aiohttp from agents: nodes do not have it, and where it is nats-py loads it, which takes 10 MiB."""
+    (tmp_path / "aiohttp.py").write_text("raise ImportError('not on a node')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
 async def push(bus: Bus, library: Library, name: str) -> Manifest:
     """Put a model's files into the object store, as ``bramble model push`` does, and return its manifest."""
     manifest = library.manifest(name)

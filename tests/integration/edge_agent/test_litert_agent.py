@@ -36,6 +36,7 @@ async def test_a_real_model_names_the_cat(
     assert answer.timings.infer_ms > 0
 
 
+@pytest.mark.usefixtures("as_on_a_node")
 async def test_an_agent_with_an_int8_model_stays_within_80_mib(
     agent: RunningAgent, mobilenet: Manifest, cat_jpeg: bytes
 ) -> None:

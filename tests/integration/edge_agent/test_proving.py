@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import signal
 from pathlib import Path
 
@@ -25,6 +25,17 @@ async def rejection(agent: RunningAgent, manifest: Manifest) -> str:
     """Assign the model and return why it was rejected."""
     shard = await agent.assign(manifest, "cpu-f32")
     return (await agent.wait_for_state(shard, ShardState.REJECTED)).reason
+
+
+async def find_probe(agent: RunningAgent) -> psutil.Process:
+    """Return the agent's probe as soon as it runs."""
+    parent = psutil.Process(agent.process.pid)
+    async with asyncio.timeout(10):
+        while True:
+            for child in parent.children():
+                if "edge_agent.probe" in child.cmdline():
+                    return child
+            await asyncio.sleep(0)
 
 
 async def prove_alive(agent: RunningAgent, tmp_path: Path) -> None:
@@ -113,12 +124,7 @@ async def test_a_probe_that_is_killed_costs_the_shard_a_retry_and_not_the_agent(
     async with RunningAgent.start(bus, broker.context, tmp_path, backends="litert") as agent:
         manifest = small_manifest(TFLITE)
         shard = await agent.assign(manifest, "cpu-f32")
-        await agent.wait_for_state(shard, ShardState.PROVING)
-        probes = [
-            child for child in psutil.Process(agent.process.pid).children() if "edge_agent.probe" in child.cmdline()
-        ]
-        for probe in probes:
-            os.kill(probe.pid, signal.SIGKILL)
+        (await find_probe(agent)).send_signal(signal.SIGKILL)
         reason = (await agent.wait_for_state(shard, ShardState.REJECTED)).reason
         assert "the probe was killed with SIGKILL" in reason
         await agent.wait_for_state(shard, ShardState.READY)

@@ -45,6 +45,7 @@ async def test_an_assigned_model_is_served_and_its_answer_says_where_the_time_we
         assert beat.rss_bytes > 0
 
 
+@pytest.mark.usefixtures("as_on_a_node")
 async def test_an_agent_that_simulates_fits_64_mib(bus: Bus, broker: Broker, tmp_path: Path) -> None:
     async with RunningAgent.start(bus, broker.context, tmp_path) as agent:
         shard = await agent.ready(simulated_manifest(seconds=0.001), "simulated")

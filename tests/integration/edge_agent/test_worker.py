@@ -32,6 +32,7 @@ class Model:
     def __init__(self, infer: Callable[[], None] = lambda: None) -> None:
         self._infer = infer
         self.entered = threading.Event()
+        self.prepared = threading.Semaphore(0)
         self.closed = False
 
     def check(self, payload: bytes) -> None:
@@ -39,6 +40,7 @@ class Model:
             raise KeyError(payload)
 
     def prepare(self, payload: bytes) -> Prepared:  # noqa: ARG002 - a servable's signature
+        self.prepared.release()
         return Prepared(1, 1, decode_ms=1.0, preprocess_ms=1.0)
 
     def infer(self, prepared: Prepared) -> tuple[()]:  # noqa: ARG002 - likewise
@@ -127,6 +129,23 @@ async def test_a_thread_that_does_not_come_back_is_reported(bus: Bus, monkeypatc
         assert await code(bus) is ErrorCode.INTERNAL
         assert len(stuck) == 1
         gate.open.set()
+
+
+async def test_the_next_frame_is_decoded_while_the_present_one_is_inferred_and_no_more_than_that(bus: Bus) -> None:
+    gate = Gate()
+    model = Model(gate)
+    async with serving(bus, model) as (worker, _, _):
+        replies = [asyncio.create_task(send(bus)) for _ in range(3)]
+        for _ in range(2):
+            assert await asyncio.to_thread(model.prepared.acquire, timeout=5)
+        await bus.control.flush()
+        await bus.data.flush()
+        assert (worker.in_flight, worker.queued) == (2, 1)
+        assert not model.prepared.acquire(blocking=False)
+        gate.open.set()
+        for reply in replies:
+            assert read_answer(await reply).frame == "f"
+        assert worker.in_flight == 0
 
 
 async def test_frames_that_do_not_end_before_the_agent_leaves_are_refused(bus: Bus) -> None:
