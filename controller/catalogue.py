@@ -19,6 +19,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._manifests: dict[str, Manifest] = {}
+        self._digests: dict[str, frozenset[str]] = {}
 
     def replace(self, entries: Mapping[str, bytes]) -> None:
         """Take over the bucket's ``models.*`` entries; one that cannot be read is left out and said."""
@@ -37,6 +38,10 @@ class Catalogue:
                 continue
             found[manifest.name] = manifest
         self._manifests = found
+        self._digests = {
+            name: frozenset(manifest.digest(variant) for variant in manifest.variants)
+            for name, manifest in found.items()
+        }
 
     def __contains__(self, name: object) -> bool:
         return name in self._manifests
@@ -48,8 +53,7 @@ class Catalogue:
 
     def digests(self, name: str) -> frozenset[str]:
         """Return the digests under which a model may be served."""
-        manifest = self._manifests.get(name)
-        return frozenset(manifest.digest(variant) for variant in manifest.variants) if manifest else frozenset()
+        return self._digests.get(name, frozenset())
 
     def require(self, name: str) -> Manifest:
         """Return a manifest.

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from cli.commands import shards
 from cli.connection import context_option, open_cluster, run
 from cli.library import build_model, library_option, list_recipes, open_library
 from cli.model_list import COLUMNS, describe_manifest, merge, row
@@ -39,7 +40,11 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
 
 @click.group()
 def model() -> None:
-    """Build, add, push, list and remove models."""
+    """Build, add, push, list, cut and remove models."""
+
+
+model.add_command(shards.list_cuts)
+model.add_command(shards.slice_model)
 
 
 @model.command("list")

@@ -1,0 +1,216 @@
+"""The dashboard put together: one source in, screens out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.timer import Timer
+
+from tui.actions import Action, AddCamera
+from tui.jump import VIEWS, Target, list_targets
+from tui.messages import Ask, Go
+from tui.screens.add_camera import AddCameraScreen
+from tui.screens.board_screen import BoardScreen
+from tui.screens.camera import CameraScreen
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.help import HelpScreen, list_keys
+from tui.screens.jump import JumpScreen
+from tui.screens.logs import EventsScreen, ResultsScreen
+from tui.screens.node import NodeScreen
+from tui.screens.overview import OverviewScreen
+from tui.screens.trends import TrendsScreen
+from tui.source import Source
+from tui.state import Dashboard, Phase, fold
+from tui.texts import printable
+from tui.updates import Update, Wants
+from wire.errors import BrambleError
+from wire.messages import CameraConfig
+
+REPAINT_S = 0.1
+"""Updates closer together than this are painted together."""
+TICK_S = 1.5
+"""Ages and countdowns move on at least this often even when nothing comes."""
+
+
+class TopApp(App[None]):
+    """``bramble top``.
+
+    Args:
+        make_source: makes the source of data; called once the first screen is painted, so that importing what it
+            needs does not hold that up.
+        clock: monotonic seconds.
+
+    """
+
+    TITLE = "bramble top"
+    CSS_PATH = "top.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
+        "overview": OverviewScreen,
+        "events": EventsScreen,
+        "results": ResultsScreen,
+        "trends": TrendsScreen,
+    }
+    DEFAULT_MODE = "overview"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(number), f"view('{name}')", name.title(), id=name) for number, name in enumerate(VIEWS, 1)),
+        Binding("colon", "jump", "Go to", key_display=":", id="jump"),
+        Binding("a", "add_camera", "Add camera", show=False, id="add_camera"),
+        Binding("r", "hurry", "Reconnect now", id="hurry"),
+        Binding("question_mark", "help", "Help", key_display="?", id="help"),
+        Binding("q", "quit", "Quit", id="quit"),
+    ]
+
+    board: reactive[Dashboard] = reactive(Dashboard(), init=False)
+
+    def __init__(self, make_source: Callable[[], Source], clock: Callable[[], float] = time.monotonic) -> None:
+        self._colour = "NO_COLOR" not in os.environ
+        super().__init__()
+        self._make_source = make_source
+        self._clock = clock
+        self._source: Source | None = None
+        self._due: Timer | None = None
+        self._painted = 0.0
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether something is known, and the screen in front shows all of it."""
+        screen = self.screen
+        moment = screen.moment if isinstance(screen, BoardScreen) else None
+        return self.board.connection.where != "" and self._due is None and (moment is None or moment[0] is self.board)
+
+    def on_mount(self) -> None:
+        """Paint first, then begin to listen."""
+        self.set_interval(TICK_S, self._tick)
+        self.call_after_refresh(self._listen)
+
+    def _listen(self) -> None:
+        self._source = self._make_source()
+        self.run_worker(self._source.run(self._take), name="source", group="source")
+
+    def _tick(self) -> None:
+        """Paint when nothing else made us: while statuses come, they do."""
+        if self._clock() - self._painted >= TICK_S:
+            self.repaint()
+
+    def _take(self, update: Update) -> None:
+        before = self.board.connection.phase
+        self.board = fold(self.board, update, self._clock())
+        if self.board.connection.phase is not before:
+            self.refresh_bindings()
+        if self._due is None:
+            self._due = self.set_timer(REPAINT_S, self.repaint)
+
+    def repaint(self) -> None:
+        """Show what is known now on every screen that can be seen, and tell the source what they need."""
+        self._due = None
+        wants = Wants()
+        self._painted = now = self._clock()
+        for screen in self.screen_stack:
+            if isinstance(screen, BoardScreen):
+                wants = screen.wants
+                screen.moment = (self.board, now)
+        if self._source:
+            self._source.want(wants)
+
+    def on_go(self, message: Go) -> None:
+        """Show a view, a node or a camera."""
+        self._go(message.target)
+
+    def on_ask(self, message: Ask) -> None:
+        """Have something done, once it is confirmed."""
+        if message.confirmed:
+            self._act(message.action)
+            return
+        action = message.action
+        self.push_screen(ConfirmScreen(str(action)), lambda yes: self._act(action) if yes else None)
+
+    def action_view(self, name: str) -> None:
+        """Show one of the views."""
+        self._go(Target("view", name))
+
+    def action_jump(self) -> None:
+        """Ask where to go."""
+        self.push_screen(
+            JumpScreen(list_targets(self.board.status)), lambda target: self._go(target) if target else None
+        )
+
+    def action_add_camera(self) -> None:
+        """Ask for a new camera."""
+        models = tuple(model.model for model in self.board.status.models) if self.board.status else ()
+        if not models:
+            self.notify("A camera needs a model, and none is known here yet.", severity="warning")
+            return
+        self.push_screen(AddCameraScreen(models), self._add)
+
+    def action_hurry(self) -> None:
+        """Connect now."""
+        if self._source:
+            self._source.hurry()
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        screen = self.screen
+        keys = list_keys(
+            (active.binding for active in screen.active_bindings.values()),
+            {active.binding.key: self.get_key_display(active.binding) for active in screen.active_bindings.values()},
+        )
+        title = screen.HELP_TITLE if isinstance(screen, BoardScreen) else "this dialogue"
+        self.push_screen(HelpScreen(title, keys))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer an action only where it applies."""
+        if action == "hurry":
+            return self.board.connection.phase is Phase.LOST
+        if action == "view":
+            return parameters != (self.current_mode,) or len(self.screen_stack) > 1
+        return action != "add_camera" or self.board.status is not None
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """List what the command palette offers."""
+        yield from super().get_system_commands(screen)
+        yield SystemCommand("Add a camera", "Add a camera, or change one", self.action_add_camera)
+        yield SystemCommand("Help", "Show the keys of this screen", self.action_help)
+        for target in list_targets(self.board.status):
+            yield SystemCommand(f"Go to {target}", f"Show {target}", lambda target=target: self._go(target))
+
+    def _go(self, target: Target) -> None:
+        """Show a view, or a node or camera above it, of which there is never more than one."""
+        detail = isinstance(self.screen, (NodeScreen, CameraScreen))
+        if target.kind == "view":
+            if detail:
+                self.pop_screen()
+            self.switch_mode(target.name)
+        else:
+            name = target.name
+            screen = NodeScreen(name) if target.kind == "node" else CameraScreen(name, colour=self._colour)
+            if detail:
+                self.switch_screen(screen)
+            else:
+                self.push_screen(screen)
+        self.call_after_refresh(self.repaint)
+
+    def _add(self, config: CameraConfig | None) -> None:
+        if config:
+            self._act(AddCamera(config))
+
+    def _act(self, action: Action) -> None:
+        self.run_worker(self._carry_out(action), name="action", group="action")
+
+    async def _carry_out(self, action: Action) -> None:
+        if self._source is None:
+            return
+        try:
+            done = await self._source.act(action)
+        except BrambleError as error:
+            remedy = f"\n{error.remedy}" if error.remedy else ""
+            self.notify(printable(error.message) + printable(remedy), title="Not done", severity="error", markup=False)
+        else:
+            self.notify(printable(done), markup=False)

@@ -1,0 +1,79 @@
+"""The cluster in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.severity import Severity, Verdict, judge_cluster
+from tui.state import Dashboard, Phase
+from tui.texts import format_ms, format_span, printable
+from wire.messages import ClusterStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The state's word, the numbers behind it, and what is wrong."""
+
+    severity: Severity
+    word: str
+    numbers: str
+    problem: str  # empty while all is well
+
+
+def summarise(board: Dashboard, now: float) -> Headline:
+    """Say how the cluster is."""
+    numbers = _count(board) if board.status else board.connection.where
+    match board.connection.phase:
+        case Phase.CONNECTING:
+            return Headline(Severity.NOTE, "CONNECTING", numbers, "")
+        case Phase.LOST:
+            return Headline(Severity.BAD, "DISCONNECTED", numbers, printable(_explain_loss(board, now)))
+        case Phase.SILENT:
+            return Headline(Severity.BAD, "NO CONTROLLER", numbers, printable(_explain(board)))
+        case Phase.CONNECTED:
+            verdict, problems = _judge(board, now)
+            return Headline(verdict.severity, verdict.word, numbers, printable("; ".join(problems)))
+
+
+def _judge(board: Dashboard, now: float) -> tuple[Verdict, tuple[str, ...]]:
+    status = board.status
+    if status is None or board.is_stale(now):
+        return Verdict(Severity.BAD, "STALE"), (f"nothing new for {format_span(board.waited(now))}",)
+    return judge_cluster(status, board.controller_time(now), waited_s=board.waited(now))
+
+
+def _count(board: Dashboard) -> str:
+    status = board.status
+    if status is None:
+        return ""
+    parts = [
+        _share("nodes", [node.liveness == "live" for node in status.nodes]),
+        _share("cameras", [camera.phase == "live" for camera in status.cameras]),
+        _share("models", [bool(model.nodes_ready) for model in status.models]),
+    ]
+    rate = board.points[-1].inferred if board.points else None
+    parts += [f"{rate:.1f}/s"] if rate is not None else []
+    parts += _describe_blindness(status)
+    times = [f"{name} {format_ms(status.latency_ms[name])}" for name in ("p50", "p99") if status.latency_ms.get(name)]
+    parts += [" ".join(times)] if times else []
+    return "  ".join(parts)
+
+
+def _describe_blindness(status: ClusterStatus) -> list[str]:
+    blind = sum(camera.seconds_blind for camera in status.cameras)
+    return [f"blind {format_span(blind)}"] if blind else []
+
+
+def _share(noun: str, well: list[bool]) -> str:
+    return f"{sum(well)}/{len(well)} {noun}"
+
+
+def _explain(board: Dashboard) -> str:
+    connection = board.connection
+    return connection.reason + (f": {connection.remedy}" if connection.remedy else "")
+
+
+def _explain_loss(board: Dashboard, now: float) -> str:
+    retry = board.connection.retry_mono
+    when = "trying now" if retry is None or retry <= now else f"next try in {retry - now:.0f} s"
+    return f"{when}; {_explain(board)}"

@@ -1,0 +1,98 @@
+"""One camera: what it sees, how old that is, and what becomes of its frames."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Label
+
+from tui.actions import RemoveCamera
+from tui.facts import camera_facts
+from tui.messages import Ask
+from tui.picture import STALE_S, PictureError, open_picture, read_frame_time
+from tui.rows import RESULT_COLUMNS, result_rows
+from tui.screens.board_screen import BoardScreen
+from tui.state import Dashboard
+from tui.texts import format_span, printable
+from tui.updates import PictureMissing, PictureTaken, Wants
+from tui.widgets.board_table import BoardTable
+from tui.widgets.facts_panel import FactsPanel
+from tui.widgets.picture_view import PictureView
+
+
+class CameraScreen(BoardScreen):
+    """Shows the camera of that name."""
+
+    HELP_TITLE = "Camera"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "remove", "Remove", id="remove"),
+        Binding("escape", "leave", "Back", id="back"),
+    ]
+
+    def __init__(self, camera: str, *, colour: bool) -> None:
+        super().__init__()
+        self.camera = camera
+        self._colour = colour
+        self._opened: PictureTaken | None = None
+
+    @property
+    def wants(self) -> Wants:
+        """This camera's picture and results."""
+        return Wants(results=True, camera=self.camera, picture=self.camera)
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out the picture beside the facts, and the results below."""
+        with Horizontal(id="upper"):
+            with Vertical(id="frame"):
+                yield Label("waiting for a picture", id="badge", markup=False)
+                yield PictureView(colour=self._colour, widget_id="picture")
+            with VerticalScroll(id="facts"):
+                yield FactsPanel()
+        yield BoardTable("Results", RESULT_COLUMNS, widget_id="results")
+
+    def on_mount(self) -> None:
+        """Name the camera."""
+        self.query_one("#frame").border_title = f"Camera {self.camera}"
+
+    def show(self, board: Dashboard, now: float) -> None:
+        """Fill in what is known of the camera."""
+        cameras = board.status.cameras if board.status else ()
+        found = next((camera for camera in cameras if camera.camera == self.camera), None)
+        panel = self.query_one(FactsPanel)
+        if found is None:
+            panel.facts = (("State", "there is no camera of this name" if board.status else "not known yet"),)
+        else:
+            panel.facts = camera_facts(found, board.controller_time(now))
+        ours = (result for result in board.results if result.camera == self.camera)
+        self.query_one("#results", BoardTable).board = result_rows(ours)
+        match board.picture:
+            case PictureTaken(camera=self.camera) as picture:
+                self._show_picture(picture, board, now)
+            case PictureMissing(camera=self.camera, reason=reason) if self._opened is None:
+                self.query_one("#badge", Label).update(printable(reason))
+
+    def action_remove(self) -> None:
+        """Remove this camera."""
+        self.post_message(Ask(RemoveCamera(self.camera)))
+
+    def _show_picture(self, picture: PictureTaken, board: Dashboard, now: float) -> None:
+        view, badge = self.query_one(PictureView), self.query_one("#badge", Label)
+        if picture is not self._opened:
+            self._opened = picture
+            try:
+                view.pixels = open_picture(picture.jpeg)
+            except PictureError as error:
+                view.pixels = None
+                badge.update(printable(str(error)))
+        if view.pixels is None:
+            return
+        taken = read_frame_time(picture.frame)
+        age = None if taken is None else max(0.0, board.controller_time(now) - taken)
+        view.stale = age is None or age > STALE_S or board.is_stale(now)
+        badge.set_class(view.stale, "-stale")
+        old = "of unknown age" if age is None else f"{format_span(age)} old"
+        note = f"  {picture.note}" if picture.note else ""
+        badge.update(printable(f" STALE {old} {note}" if view.stale else f"{old}{note}"))

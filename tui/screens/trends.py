@@ -1,0 +1,32 @@
+"""The cluster over the last ten minutes."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+
+from tui.screens.board_screen import BoardScreen
+from tui.state import Dashboard
+from tui.texts import format_span
+from tui.trends import SERIES, values_of
+from tui.widgets.trend import Trend
+
+
+class TrendsScreen(BoardScreen):
+    """A line for each series."""
+
+    HELP_TITLE = "Trends"
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out the series."""
+        with VerticalScroll(id="trends"):
+            for series in SERIES:
+                yield Trend(series)
+
+    def show(self, board: Dashboard, now: float) -> None:  # noqa: ARG002 - the points carry their own times
+        """Hand each series its values."""
+        points = board.points
+        covered = format_span(points[-1].at - points[0].at) if points else "nothing yet"
+        self.query_one("#trends").border_title = f"Trends over {covered}"
+        for trend in self.query(Trend):
+            trend.values = values_of(trend.series, points)

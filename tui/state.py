@@ -1,0 +1,132 @@
+"""Everything the dashboard knows, folded from a feed's updates. Pure: the same updates give the same state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from tui.changes import notice_changes
+from tui.trends import Point, measure
+from tui.updates import (
+    Connecting,
+    EventTaken,
+    Lost,
+    PictureMissing,
+    PictureTaken,
+    Refused,
+    ResultsTaken,
+    Silent,
+    StatusTaken,
+    Update,
+)
+from wire.messages import ClusterStatus, Result
+
+LOG_LINES = 500
+RESULTS = 300
+POINTS = 600
+STALE_S = 3.0
+"""A status older than this is shown as stale; it comes once a second."""
+
+
+class Phase(StrEnum):
+    """How the dashboard stands with its cluster."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    SILENT = "no controller"
+    LOST = "disconnected"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The way to the cluster."""
+
+    phase: Phase = Phase.CONNECTING
+    where: str = ""
+    reason: str = ""
+    remedy: str = ""
+    retry_mono: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """Something that happened; ``at`` is Unix seconds."""
+
+    at: float
+    source: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """One moment of the dashboard's knowledge."""
+
+    connection: Connection = field(default_factory=Connection)
+    status: ClusterStatus | None = None
+    status_mono: float = 0.0  # when it came
+    log: tuple[LogLine, ...] = ()  # oldest first
+    results: tuple[Result, ...] = ()  # oldest first
+    skipped: int = 0  # results that came too fast to be shown
+    points: tuple[Point, ...] = ()  # oldest first
+    picture: PictureTaken | PictureMissing | None = None
+
+    def waited(self, now: float) -> float:
+        """Return the age of the status in seconds; 0 while there is none."""
+        return max(0.0, now - self.status_mono) if self.status else 0.0
+
+    def controller_time(self, now: float) -> float:
+        """Return the controller's clock, in Unix seconds: ages must not depend on how well two clocks agree."""
+        return self.status.at + self.waited(now) if self.status else 0.0
+
+    def is_stale(self, now: float) -> bool:
+        """Tell whether what is shown may not be so any more."""
+        return self.status is None or self.connection.phase is not Phase.CONNECTED or self.waited(now) > STALE_S
+
+
+def fold(board: Dashboard, update: Update, now: float) -> Dashboard:  # noqa: PLR0911 - one arm an update
+    """Return the state after an update; ``now`` is the monotonic clock's seconds."""
+    match update:
+        case StatusTaken(status):
+            return _take_status(board, status, now)
+        case Connecting(where):
+            return replace(board, connection=replace(board.connection, where=where, retry_mono=None))
+        case Lost(reason, remedy, retry_mono):
+            return _break(board, Connection(Phase.LOST, board.connection.where, reason, remedy, retry_mono), now)
+        case Silent(reason, remedy):
+            return _break(board, Connection(Phase.SILENT, board.connection.where, reason, remedy), now)
+        case EventTaken(source, event):
+            return _log(board, LogLine(event.at, source, event.kind, event.text))
+        case ResultsTaken(results, skipped):
+            kept = (board.results + results)[-RESULTS:]
+            return replace(board, results=kept, skipped=board.skipped + skipped)
+        case PictureTaken() | PictureMissing():
+            return replace(board, picture=update)
+        case Refused(subject, reason):
+            return _log(board, LogLine(board.controller_time(now), subject, "refused", reason))
+
+
+def _take_status(board: Dashboard, status: ClusterStatus, now: float) -> Dashboard:
+    before = board.status
+    lines = tuple(LogLine(status.at, *change) for change in notice_changes(before, status)) if before else ()
+    point = measure(before, status)
+    return replace(
+        board,
+        connection=Connection(Phase.CONNECTED, board.connection.where),
+        status=status,
+        status_mono=now,
+        log=(board.log + lines)[-LOG_LINES:],
+        points=(*board.points, point)[-POINTS:],
+    )
+
+
+def _break(board: Dashboard, connection: Connection, now: float) -> Dashboard:
+    known = board.connection.phase is connection.phase
+    broken = replace(board, connection=connection)
+    if known or board.status is None:
+        return broken
+    return _log(broken, LogLine(board.controller_time(now), "dashboard", connection.phase.value, connection.reason))
+
+
+def _log(board: Dashboard, line: LogLine) -> Dashboard:
+    return replace(board, log=(*board.log, line)[-LOG_LINES:])
