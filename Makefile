@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 LOCK := requirements/all.lock
 READY := .venv/.ready
 
-.PHONY: help demo test check unit format lock clean nats-cli bench
+.PHONY: help demo test check unit format lock clean nats-cli bench ansible lint-ansible test-hosts
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,6 +23,7 @@ $(READY): $(LOCK) requirements/bootstrap.lock pyproject.toml
 
 lock: ## resolve the dependencies again, with hashes
 	$(UV) pip compile requirements/bootstrap.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/bootstrap.lock
+	$(UV) pip compile requirements/ansible.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/ansible.lock
 	$(UV) pip compile pyproject.toml --group dev --extra demo --extra onnx --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o $(LOCK)
 
 SOURCES := cli controller edge_agent modelkit models tui wire tests benchmarks
@@ -55,6 +56,21 @@ nats-cli: ## the real nats command, where Go is on the machine (the tests drive 
 	@if command -v go >/dev/null; then \
 	  test -x .tools/bin/nats || (cd .ci/nats-cli && echo "building the nats command" && go build -o ../../.tools/bin/nats github.com/nats-io/natscli/nats); \
 	else echo "no Go here: tests of the nats command will be skipped"; fi
+
+ANSIBLE := .tools/ansible
+ansible: $(ANSIBLE)/.ready ## ansible-core and ansible-lint, locked, in a place of their own
+
+$(ANSIBLE)/.ready: requirements/ansible.lock $(READY)
+	$(UV) venv --quiet --clear --python $(BIN)/python $(ANSIBLE)
+	$(UV) pip install --quiet --python $(ANSIBLE)/bin/python --require-hashes -r requirements/ansible.lock
+	@touch $@
+
+lint-ansible: ansible ## roles and playbooks: ansible-lint in its production profile, and the syntax of every playbook
+	PATH="$(CURDIR)/$(ANSIBLE)/bin:$$PATH" ansible-lint
+	PATH="$(CURDIR)/$(ANSIBLE)/bin:$$PATH" ansible-playbook --syntax-check -i inventory/example site.yml playbooks/*.yml
+
+test-hosts: $(READY) ansible nats-cli ## the playbooks against booted Debian nodes (root, debootstrap and systemd-container)
+	$(BIN)/pytest tests/hosts
 
 clean: ## forget what was built (the models too)
 	rm -rf .venv .tools .cache out dist

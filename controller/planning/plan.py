@@ -1,0 +1,142 @@
+"""Choosing how to run a model on a cluster: replicas of the whole, pipelines, or both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from controller.planning import exact, heuristic
+from controller.planning.costs import Costs, Floats, compute_costs
+from controller.planning.layout import Layout, Prediction, Step, predict, rank
+from controller.planning.problem import NoPlanError, Objective, Problem
+from controller.planning.reason import explain
+
+EXACT_NODES = {Objective.THROUGHPUT: 8, Objective.LATENCY: 12, Objective.MEMORY: 12}
+"""Up to so many nodes the plan is the best one there is; the search takes 3^n steps, or n 2^n without replicas."""
+
+_EXACT_CUTS = 96
+_MOST_CUTS = 48  # that are looked at in larger clusters
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Operators that a set of nodes runs; they share its frames in proportion to their speed."""
+
+    start: int
+    end: int
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to run the model."""
+
+    name: str  # `one node`, `replicas`, `pipeline` or `hybrid`
+    pipelines: tuple[tuple[Stage, ...], ...]  # each runs the whole model; frames are divided between them
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The best way found, and the others."""
+
+    model: str
+    objective: Objective
+    chosen: Option
+    alternatives: tuple[Option, ...]  # all that are possible, the chosen one first
+    exact: bool  # nothing better exists over the given cuts
+    bound: float  # what no plan can better: frames a second, seconds, or bytes
+    reason: str  # in a sentence
+
+
+def make_plan(problem: Problem, objective: Objective = Objective.THROUGHPUT) -> Plan:
+    """Choose the best way to run a model.
+
+    Raises NoPlanError where the nodes cannot run it under the constraints.
+    """
+    costs = compute_costs(problem)
+    crossing = problem.workload.crossing_bytes
+    is_exact = costs.nodes <= EXACT_NODES[objective] and costs.end < _EXACT_CUTS
+    kept = list(range(costs.end + 1)) if is_exact else heuristic.thin_cuts(costs, crossing, _MOST_CUTS)
+    searched = costs if is_exact else costs.at_cuts(kept)
+    layouts = _find_layouts(searched, objective, is_exact=is_exact)
+    thinned = tuple(crossing[cut] for cut in kept)
+    ranked = sorted(
+        ((name, layout, predict(searched, thinned, layout)) for name, layout in layouts.items()),
+        key=lambda entry: rank(objective, entry[2], entry[1]),
+    )
+    if not ranked:
+        raise NoPlanError(
+            f"no nodes can run {problem.workload.model}: {_find_obstacle(problem, costs)}",
+            remedy="add nodes or memory, allow more cuts, or raise max_payload",
+        )
+    options = tuple(_name_nodes(problem, kept, *entry) for entry in ranked)
+    bound = _find_bound(costs, objective, options[0].prediction, is_exact=is_exact)
+    return Plan(
+        model=problem.workload.model,
+        objective=objective,
+        chosen=options[0],
+        alternatives=options,
+        exact=is_exact,
+        bound=bound,
+        reason=explain(problem, objective, {option.name: option.prediction for option in options}),
+    )
+
+
+def _find_layouts(costs: Costs, objective: Objective, *, is_exact: bool) -> dict[str, Layout]:
+    """Return the best layout of each kind that is possible."""
+    wholes = [node for node in range(costs.nodes) if costs.rates[node, 0, -1] > 0]
+    layouts: dict[str, Layout] = {}
+    if wholes:
+        key = costs.delays[:, 0, -1] if objective is Objective.LATENCY else -costs.rates[:, 0, -1]
+        layouts["one node"] = ((Step(0, costs.end, (min(wholes, key=lambda node: float(key[node])),)),),)
+    if len(wholes) > 1:
+        layouts["replicas"] = ((Step(0, costs.end, tuple(wholes)),),)
+    cut = costs.without_wholes()
+    if objective is Objective.THROUGHPUT:
+        chain = exact.find_fastest_chain(cut) if is_exact else heuristic.find_fast_chain(cut)
+        mixed = exact.find_fastest(costs) if is_exact else heuristic.find_fast(costs)
+        if len(mixed) > 1 and any(len(steps) > 1 for steps in mixed):
+            layouts["hybrid"] = mixed
+        elif mixed and len(mixed[0]) > 1:
+            chain = mixed
+    else:
+        find = exact.find_least if is_exact else heuristic.find_quick
+        chain = find(cut, *_combining(cut, objective))
+    if chain:
+        layouts["pipeline"] = chain
+    return layouts
+
+
+def _combining(costs: Costs, objective: Objective) -> tuple[Floats, np.ufunc]:
+    """Return what each stage costs, and how the costs of a chain's stages combine."""
+    return (costs.delays, np.add) if objective is Objective.LATENCY else (costs.peaks, np.maximum)
+
+
+def _find_bound(costs: Costs, objective: Objective, best: Prediction, *, is_exact: bool) -> float:
+    if objective is Objective.THROUGHPUT:
+        return best.throughput_s if is_exact else max(best.throughput_s, heuristic.bound_rate(costs))
+    if is_exact:
+        return best.worst_latency_s if objective is Objective.LATENCY else best.memory_bytes
+    return heuristic.bound_chain(costs, *_combining(costs, objective))
+
+
+def _find_obstacle(problem: Problem, costs: Costs) -> str:
+    cuts = problem.workload.cuts
+    for segment in range(costs.end):
+        if not (costs.rates[:, : segment + 1, segment + 1 :] > 0).any():
+            return f"none may run operators {cuts[segment]} to {cuts[segment + 1]} within its memory"
+    return "each part fits somewhere, but not all of them at once"
+
+
+def _name_nodes(problem: Problem, kept: list[int], name: str, layout: Layout, prediction: Prediction) -> Option:
+    cuts = problem.workload.cuts
+    pipelines = tuple(
+        tuple(
+            Stage(cuts[kept[step.start]], cuts[kept[step.end]], tuple(problem.nodes[node].name for node in step.nodes))
+            for step in chain
+        )
+        for chain in layout
+    )
+    return Option(name, pipelines, prediction)

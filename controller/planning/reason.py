@@ -1,0 +1,48 @@
+"""Why a plan is the best one, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controller.planning.layout import Prediction
+from controller.planning.problem import Objective, Problem
+
+_DOES = {
+    "one node": "the whole model on one node",
+    "replicas": "the whole model on every node that holds it",
+    "pipeline": "a pipeline",
+    "hybrid": "whole models where they fit and pipelines beside them",
+}
+
+
+def explain(problem: Problem, objective: Objective, predictions: Mapping[str, Prediction]) -> str:
+    """Return the reason for the first of the options, which are sorted by the objective."""
+    (best, chosen), *others = predictions.items()
+    sentence = f"{_DOES[best]} gives {_tell(objective, chosen)}"
+    if others:
+        name, prediction = others[0]
+        sentence += f"; {_DOES[name]} would give {_tell(objective, prediction)}"
+    else:
+        sentence += "; nothing else is possible"
+    if best in ("pipeline", "hybrid") and (small := _list_small(problem)):
+        sentence += f", since {small} cannot hold the whole model"
+    return sentence
+
+
+def _tell(objective: Objective, prediction: Prediction) -> str:
+    match objective:
+        case Objective.THROUGHPUT:
+            return f"{prediction.throughput_s:.3g} frames a second"
+        case Objective.LATENCY:
+            return f"{prediction.worst_latency_s * 1e3:.3g} ms for a frame"
+        case Objective.MEMORY:
+            return f"{prediction.memory_bytes / 1e6:.3g} MB on the fullest node"
+
+
+def _list_small(problem: Problem) -> str:
+    work = problem.workload
+    needed = sum(work.weight_bytes) + max(work.arena_bytes)
+    small = [node.name for node in problem.nodes if node.memory_bytes < needed]
+    if len(small) <= 1:
+        return "".join(small)
+    return f"{small[0]} and {len(small) - 1} more"

@@ -1,0 +1,99 @@
+"""``python -m edge_agent.prefix_times``: how long the first k operators of a model take on this machine, for many k.
+
+The question comes as JSON on standard input, the answer goes as JSON to standard output. A process of its own, since
+a model's first load can crash a runtime. Differences between prefixes are what operators take in place, which timing
+each by itself would not tell.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from itertools import accumulate
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, TfliteModel, find_runtime
+from modelkit.errors import ModelkitError
+from modelkit.slicing import read_graph, slice_model
+from wire.errors import BrambleError
+
+MAX_QUESTION_BYTES = 1 << 20
+CPU_S = 600
+_WARM_UPS = 2
+_LEAST_RUNS, _MOST_RUNS = 5, 50
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Which prefixes of which file to time."""
+
+    file: str
+    at: tuple[int, ...]  # besides the whole model
+    threads: int = 1
+    seconds: float = 0.05  # to spend on running each
+
+
+class Times(msgspec.Struct, frozen=True):
+    """Seconds for one inference of each prefix; a longer one never takes less."""
+
+    runtime: str = ""
+    seconds: tuple[float, ...] = ()  # in the order of the question, the whole model last
+    problem: str = ""  # why there are none
+    remedy: str = ""
+
+
+def main() -> int:
+    """Answer one question."""
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what native code prints does not belong into the answer
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S if most == resource.RLIM_INFINITY else min(CPU_S, most), most))
+    with answer:
+        answer.write(msgspec.json.encode(measure(sys.stdin.buffer.read(MAX_QUESTION_BYTES))))
+    return 0
+
+
+def measure(request: bytes) -> Times:
+    """Time the prefixes in this process."""
+    try:
+        question = msgspec.json.decode(request, type=Question)
+        runtime, module = find_runtime((LITERT, TFLITE_RUNTIME))
+        data = Path(question.file).read_bytes()
+        ends = (*question.at, len(read_graph(data).operators))
+        seconds = tuple(_time_prefix(data, end, module, question) for end in ends)
+    except (BrambleError, ModelkitError) as error:
+        return Times(problem=str(error), remedy=error.remedy)
+    except (msgspec.DecodeError, OSError) as error:
+        return Times(problem=f"the question cannot be answered: {error}", remedy="name a .tflite file and its cuts")
+    return Times(runtime=f"{runtime.name} {runtime.version}", seconds=_bound_by_longer(seconds))
+
+
+def _time_prefix(data: bytes, end: int, module: str, question: Question) -> float:
+    """Return the least of several runs: whatever else the machine does only ever adds."""
+    with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
+        file.write(slice_model(data, 0, end).data)
+        file.flush()
+        model = TfliteModel(module, Path(file.name), threads=question.threads)
+    tensors = [np.zeros(spec.shape, spec.dtype) for spec in model.inputs]
+    for _ in range(_WARM_UPS):
+        model.run(tensors)
+    taken: list[float] = []
+    while len(taken) < _MOST_RUNS and (len(taken) < _LEAST_RUNS or sum(taken) < question.seconds):
+        begun = time.perf_counter()
+        model.run(tensors)
+        taken.append(time.perf_counter() - begun)
+    return min(taken)
+
+
+def _bound_by_longer(seconds: tuple[float, ...]) -> tuple[float, ...]:
+    """Return for each prefix the least of its time and those of longer ones, which do all that it does and more."""
+    return tuple(accumulate(reversed(seconds), min))[::-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
