@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 LOCK := requirements/all.lock
 READY := .venv/.ready
 
-.PHONY: help demo test check unit format lock clean nats-cli bench ansible lint-ansible test-hosts
+.PHONY: help demo test check lint unit format lock clean nats-cli bench ansible lint-ansible test-hosts
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,12 +35,13 @@ demo: $(READY) ## the main job on this machine: a real clip through real models 
 test: $(READY) nats-cli ## all tests
 	$(BIN)/pytest
 
-check: $(READY) ## format, lint, types, import contracts and unit tests: the everyday loop
+lint: $(READY) ## format, lint, strict types, import contracts
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit
+
+check: lint unit ## the everyday loop: lint and unit tests
 
 unit: $(READY) ## unit tests only
 	$(BIN)/pytest -q tests/unit
