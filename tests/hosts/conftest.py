@@ -1,0 +1,184 @@
+"""Three booted Debian nodes, and ansible as a user runs it, from a control host that can reach nothing but them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.bed import find_leftovers, find_obstacle
+
+ROOT = Path(__file__).parents[2]
+BED = Path(__file__).with_name("bed.py")
+NODES = ("node1", "node2", "node3")
+BASE_S = 900.0
+BOOT_S = 90.0
+STOP_S = 30.0
+PLAY_S = 420.0
+LIMIT_S = 1500.0
+TARGETS = ("x86_64-cp311-agent", "x86_64-cp311-agent+broker+controller")
+_RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Play:
+    """What a playbook's run came to."""
+
+    code: int
+    output: str
+    changed: dict[str, int] = field(default_factory=dict)  # by host
+
+    def expect_success(self) -> Play:
+        """Fail the test with ansible's own words where the run failed."""
+        assert self.code == 0, self.output[-6000:]
+        return self
+
+
+@dataclass(frozen=True)
+class Bed:
+    """The nodes, as their operator reaches them."""
+
+    process: subprocess.Popen[str]
+    state: Path
+    tree: Path  # a copy of the sources, so that the release does not change under the tests
+    library: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the control host's environment."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        tools = f"{find_ansible().parent}:{kept.get('PATH', os.defpath)}"
+        return kept | {
+            "PATH": tools,
+            "BRAMBLE_BED": str(self.state),
+            "BRAMBLE_LIBRARY": str(self.library),
+            "XDG_CONFIG_HOME": str(self.state / "config"),
+            "ANSIBLE_HOME": str(self.state / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def run(self, *command: str, within: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run a command on the control host."""
+        words = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", *command]
+        return subprocess.run(
+            words, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=within, check=False
+        )
+
+    def play(self, book: str, *options: str, within: float = PLAY_S, tree: Path | None = None) -> Play:
+        """Run a playbook."""
+        settings = {
+            "release_source": str(tree or self.tree),
+            "release_python": sys.executable,
+            "release_bundles": str(bundles()),
+            "models_library": str(self.library),
+            "models_python": sys.executable,
+            "operator_python": sys.executable,
+            "edge_agent_python": sys.executable,
+            "controller_python": sys.executable,
+        }
+        words = (str(find_ansible()), "--inventory", "inventory/local", book, "--extra-vars", json.dumps(settings))
+        done = self.run(*words, *options, within=within)
+        changed = {found[1]: int(found[3]) for found in _RECAP.finditer(done.stdout)}
+        return Play(done.returncode, done.stdout + done.stderr, changed)
+
+    def bramble(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the operator's command."""
+        return self.run(sys.executable, "-P", "-m", "cli.main", *arguments)
+
+    def ssh(self, node: str, command: str) -> str:
+        """Run a command as root on a node and return its output."""
+        options = ("-o", f"UserKnownHostsFile={self.state / 'known_hosts'}", "-i", str(self.state / "id"))
+        done = self.run("ssh", *options, f"pi@{node_address(node)}", f"sudo {command}")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def node_address(node: str) -> str:
+    """Return a node's address on the bed's bridge."""
+    return f"10.77.0.{10 + int(node.removeprefix('node'))}"
+
+
+def find_ansible() -> Path:
+    """Return the ansible-playbook command; the test fails where there is none."""
+    for place in (ROOT / ".tools/ansible/bin", Path(sys.executable).parent):
+        if (place / "ansible-playbook").exists():
+            return place / "ansible-playbook"
+    found = shutil.which("ansible-playbook")
+    if found is None:
+        pytest.skip("ansible-playbook is not installed: make ansible")
+    return Path(found)
+
+
+def bundles() -> Path:
+    """Return where bundles are kept between runs."""
+    return ROOT / ".cache" / "bundles"
+
+
+def build_bundles(tree: Path) -> None:
+    """Build what the nodes install, while there is a network."""
+    builder = ROOT / "roles/release/files/build_bundle.py"
+    targets = [word for target in TARGETS for word in ("--target", target)]
+    command = [sys.executable, str(builder), "--root", str(tree), "--out", str(bundles()), *targets]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BASE_S, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def copy_sources(to: Path) -> Path:
+    """Copy what a release is built from."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for name in ("requirements", *project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]):
+        shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, to)
+    return to
+
+
+@pytest.fixture(scope="session")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """Boot the nodes once; they are gone at the end, also where this process is killed."""
+    obstacle = find_obstacle()
+    if obstacle:
+        pytest.skip(obstacle)
+    find_ansible()
+    based = subprocess.run([sys.executable, str(BED), "--base"], capture_output=True, text=True, timeout=BASE_S,
+                           check=False)  # fmt: skip
+    if based.returncode:
+        pytest.skip(f"no base for the nodes: {based.stderr.strip()[-500:]}")
+    library = Path(os.environ.get("BRAMBLE_LIBRARY", ROOT / ".cache/library"))
+    building = [sys.executable, "-P", "-m", "cli.main", "model", "build", "mobilenet_v2", "--library", str(library)]
+    subprocess.run(building, cwd=ROOT, check=True, timeout=BASE_S, capture_output=True)
+    tree = copy_sources(tmp_path_factory.mktemp("tree"))
+    build_bundles(tree)
+    state = tmp_path_factory.mktemp("bed")
+    command = ["unshare", "--mount", "--net", "--propagation", "private", sys.executable, str(BED)]
+    command += ["--state", str(state), "--limit-s", str(LIMIT_S)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        readable, _, _ = select.select([process.stdout], [], [], BOOT_S)
+        greeting = process.stdout.readline() if readable else ""
+        assert json.loads(greeting or "{}").get("ready"), f"the bed did not come up within {BOOT_S:g} s"
+        yield Bed(process, state, tree, library)
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()  # the kernel takes back the rest
+            process.wait(STOP_S)
+        process.stdout.close()
+    assert find_leftovers(state) == []

@@ -1,0 +1,231 @@
+"""What the roles say of themselves, what they decide, and that nothing of it needs a host."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.hosts.conftest import ROOT, find_ansible
+
+
+def load(path: str) -> ModuleType:
+    """Import a role's file, which is in no package."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+survey = load("roles/node_base/files/survey.py")
+bundle = load("roles/release/files/build_bundle.py")
+reconcile = load("roles/models/files/reconcile.py")
+kubernetes = load("inventory/kubernetes/nodes.py")
+
+LIMITS = {"clock_skew_s": 10, "memory_mib": 400, "disk_mib": 1024, "fsync_warn_ms": 50, "fsync_refuse_ms": 200}
+GOOD: dict[str, Any] = {
+    "machine": "aarch64",
+    "userland_bits": 64,
+    "python": [3, 11],
+    "venv": True,
+    "systemd": True,
+    "clock_skew_s": 0.1,
+    "memory_mib": 3800,
+    "free_mib": {"/": 9000},
+    "ports_taken": {},
+    "fsync_p99_ms": 5.0,
+    "throttled": [],
+}
+
+
+def test_specs_defaults_and_documentation_say_the_same() -> None:
+    python = find_ansible().parent / "python"
+
+    done = subprocess.run([python, ROOT / "roles/document.py", "--check"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_good_host_has_no_findings() -> None:
+    assert survey.judge(GOOD, LIMITS) == []
+
+
+@pytest.mark.parametrize(
+    ("reading", "level", "subject", "remedy"),
+    [
+        ({"machine": "armv7l", "userland_bits": 32}, "refuse", "architecture", "64-bit"),
+        ({"userland_bits": 32}, "refuse", "architecture", "64-bit"),
+        ({"python": [3, 9]}, "refuse", "python", "bookworm"),
+        ({"venv": False}, "refuse", "python", "python3-venv"),
+        ({"systemd": False}, "refuse", "systemd", "systemd"),
+        ({"clock_skew_s": -11.0}, "refuse", "clock", "timedatectl"),
+        ({"memory_mib": 399}, "refuse", "memory", "memory"),
+        ({"free_mib": {"/": 9000, "/opt": 1023}}, "refuse", "disk", "/opt"),
+        ({"ports_taken": {"4222": "nats.service"}}, "refuse", "port", "port"),
+        ({"fsync_p99_ms": 51.0}, "warn", "fsync", "SSD"),
+        ({"fsync_p99_ms": 201.0}, "refuse", "fsync", "SSD"),
+        ({"throttled": ["under-voltage"]}, "warn", "power", "supply"),
+    ],
+)
+def test_each_shortcoming_is_found_alone_with_its_remedy(
+    reading: dict[str, Any], level: str, subject: str, remedy: str
+) -> None:
+    [finding] = survey.judge(GOOD | reading, LIMITS)
+
+    assert (finding["level"], finding["subject"]) == (level, subject)
+    assert remedy in finding["remedy"]
+
+
+def test_a_host_without_a_store_is_not_judged_by_its_disks_latency() -> None:
+    assert survey.judge(GOOD | {"fsync_p99_ms": None}, LIMITS) == []
+
+
+def test_the_firmwares_bits_are_read_as_words() -> None:
+    assert survey.read_throttled(0x50005) == [
+        "under-voltage",
+        "throttled",
+        "under-voltage since boot",
+        "throttled since boot",
+    ]
+
+
+def test_only_listening_sockets_on_the_ports_asked_for_are_found() -> None:
+    table = (
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+        "   0: 0100007F:107E 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1\n"
+        "   1: 0100007F:107E 0100007F:C000 01 00000000:00000000 00:00000000 00000000     0        0 222 1\n"
+        "   2: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1\n"
+    )
+
+    assert survey.find_listeners([table], [4222, 8222]) == {4222: "111"}
+
+
+@pytest.mark.parametrize("text", ["armv7l-cp311-agent", "aarch64-cp311-", "aarch64-cp311-cook", "x86_64-agent", ""])
+def test_a_kind_of_node_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(bundle.BundleError, match="is no target"):
+        bundle.parse_target(text)
+
+
+@given(
+    machine=st.sampled_from(["aarch64", "x86_64"]),
+    minor=st.integers(11, 14),
+    parts=st.sets(st.sampled_from(["agent", "broker", "controller"]), min_size=1),
+)
+def test_a_kind_of_node_reads_back_as_it_was_written(machine: str, minor: int, parts: set[str]) -> None:
+    target = bundle.Target(machine, (3, minor), tuple(sorted(parts)))
+
+    assert bundle.parse_target(target.name) == target
+
+
+@given(st.text())
+def test_any_text_is_a_kind_of_node_or_refused(text: str) -> None:
+    with contextlib.suppress(bundle.BundleError):
+        assert set(bundle.parse_target(text).components) <= set(bundle.COMPONENTS)
+
+
+def test_markers_are_held_against_the_nodes_python_and_not_this_one() -> None:
+    lock = (
+        "av==18.1.0 ; python_full_version < '3.12' and sys_platform == 'linux' \\\n    --hash=sha256:aa\n"
+        "av==19.0.2 ; python_full_version >= '3.12' and sys_platform == 'linux' \\\n    --hash=sha256:bb\n"
+    )
+
+    assert bundle.select_requirements(lock, bundle.parse_target("aarch64-cp311-agent")) == {
+        "av==18.1.0": "--hash=sha256:aa"
+    }
+    assert bundle.select_requirements(lock, bundle.parse_target("aarch64-cp313-agent")) == {
+        "av==19.0.2": "--hash=sha256:bb"
+    }
+
+
+def test_a_requirement_without_a_hash_is_refused() -> None:
+    with pytest.raises(bundle.BundleError, match="no hash"):
+        bundle.select_requirements("numpy==2.4.6\n", bundle.parse_target("aarch64-cp311-agent"))
+
+
+def test_a_release_is_named_by_all_that_goes_into_it() -> None:
+    one = bundle.name_release("0.1.0", [("a", b"x"), ("b", b"y")])
+
+    assert one == bundle.name_release("0.1.0", [("b", b"y"), ("a", b"x")])
+    assert (
+        len({one, *(bundle.name_release("0.1.0", files) for files in ([("a", b"xb"), ("", b"y")], [("a", b"x")]))}) == 3
+    )
+
+
+def test_packing_the_same_files_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    directory = tmp_path / "stage"
+    (directory / "wheels").mkdir(parents=True)
+    (directory / "wheels/b.whl").write_bytes(b"b")
+    (directory / "a").write_bytes(b"a")
+
+    bundle.pack(directory, tmp_path / "one.tar")
+    (directory / "a").touch()
+    bundle.pack(directory, tmp_path / "two.tar")
+
+    digests = {hashlib.sha256((tmp_path / name).read_bytes()).digest() for name in ("one.tar", "two.tar")}
+    assert len(digests) == 1
+
+
+def test_a_bundle_that_would_write_elsewhere_is_refused(tmp_path: Path) -> None:
+    evil = tmp_path / "evil.tar"
+    with tarfile.open(evil, "w") as tar:
+        tar.addfile(tarfile.TarInfo("../outside"))
+    command = [sys.executable, str(ROOT / "roles/release/files/install_bundle.py"), str(evil), str(tmp_path / "to")]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "no plain file inside it" in done.stderr
+    assert not (tmp_path.parent / "outside").exists()
+
+
+def test_only_what_differs_is_changed_and_only_on_demand_removed() -> None:
+    found = {"kept": b"1", "old": b"1", "stranger": b"1"}
+    wanted = {"kept": b"1", "old": b"2", "new": b"1"}
+
+    changes = reconcile.plan("camera", wanted, found, remove=False)
+
+    assert changes == [("add", "camera", "new"), ("change", "camera", "old")]
+    assert reconcile.plan("camera", wanted, found, remove=True) == [*changes, ("remove", "camera", "stranger")]
+
+
+def test_models_come_before_the_cameras_that_need_them_and_go_after() -> None:
+    models = [reconcile.Change("add", "model", "a"), reconcile.Change("remove", "model", "b")]
+    cameras = [reconcile.Change("remove", "camera", "c")]
+
+    assert reconcile.order(models, cameras) == [models[0], cameras[0], models[1]]
+
+
+def test_labelled_nodes_of_kubernetes_become_hosts() -> None:
+    nodes = {
+        "items": [
+            {
+                "metadata": {"name": "rancher-1", "labels": {"bramble/agents": "true", "zone": "attic"}},
+                "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.31"}]},
+            },
+            {"metadata": {"name": "other", "labels": {"bramble/agents": "no"}}, "status": {}},
+        ]
+    }
+
+    inventory = kubernetes.build_inventory(nodes)
+
+    assert inventory["agents"] == {"hosts": ["rancher-1"]}
+    assert json.loads(json.dumps(inventory["_meta"]["hostvars"])) == {
+        "rancher-1": {
+            "ansible_host": "10.0.0.31",
+            "kubernetes_labels": {"bramble/agents": "true", "zone": "attic"},
+        }
+    }
