@@ -210,7 +210,7 @@ class TopApp(App[None]):
         try:
             done = await self._source.act(action)
         except BrambleError as error:
-            remedy = f"\n{error.remedy}" if error.remedy else ""
-            self.notify(printable(error.message) + printable(remedy), title="Not done", severity="error", markup=False)
+            lines = [printable(line) for line in (error.message, error.remedy) if line]
+            self.notify("\n".join(lines), title="Not done", severity="error", markup=False)
         else:
             self.notify(printable(done), markup=False)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import os
+import signal
 
 from textual.logging import TextualHandler
 
 from tui.app import TopApp
 from tui.source import Source
 from wire.context import Context
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def run_live(context: Context) -> None:
@@ -35,7 +40,15 @@ def run_demo() -> None:
 
 
 def _run(app: TopApp) -> None:
+    if "TEXTUAL_DRIVER" in os.environ:  # we are a session of `--web`
+        _die_with_parent()
     logging.basicConfig(handlers=[TextualHandler()], force=True)  # a log line on stderr would tear the screen
     app.run()
     if app.return_code:
         raise SystemExit(app.return_code)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process with the web server: a server that is killed cannot do it any more."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")

@@ -48,14 +48,14 @@ def judge_node(node: NodeStatus, *, waited_s: float = 0.0) -> Verdict:  # noqa: 
     rejected = [report for report in beat.shards if report.state is ShardState.REJECTED]
     if rejected:
         return Verdict(Severity.BAD, "rejected", f"{rejected[0].shard.model}: {rejected[0].reason}")
+    if beat.draining:  # before its heat: it is to do nothing, and its user must see that it does as told
+        return Verdict(Severity.NOTE, "draining", ", ".join(["takes no new work", *beat.throttling]))
     if beat.throttling:
         return Verdict(Severity.WARN, "throttled", ", ".join(beat.throttling))
     if beat.temperature_c is not None and beat.temperature_c >= HOT_C:
         return Verdict(Severity.WARN, "hot", f"{beat.temperature_c:.0f} °C")
     if beat.cpus and beat.load >= BUSY * beat.cpus:
         return Verdict(Severity.WARN, "overloaded", f"load {beat.load:.1f} on {beat.cpus} cores")
-    if beat.draining:
-        return Verdict(Severity.NOTE, "draining", "takes no new work")
     unready = [report.shard.model for report in beat.shards if report.state is not ShardState.READY]
     if unready:
         return Verdict(Severity.NOTE, "loading", ", ".join(unready))

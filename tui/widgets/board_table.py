@@ -89,9 +89,8 @@ class BoardTable(ScrollView, can_focus=True):
         if y < HEADER:
             titles = [column.title for column in self._columns]
             text = "".join(run for run, _ in lay_out(self._columns, self._fitted, titles))
-            return Strip([Segment(text, self.get_component_rich_style("board-table--header"))]).adjust_cell_length(
-                width
-            )
+            style = self.get_component_rich_style("board-table--header")
+            return Strip([Segment(text, style)]).adjust_cell_length(width, style)
         place = y - HEADER + self.scroll_offset.y
         if place >= len(self._shown):
             return Strip.blank(width, self.rich_style)
@@ -205,7 +204,8 @@ class BoardTable(ScrollView, can_focus=True):
     def _draw(self, row: Row, marked: bool) -> Strip:  # noqa: FBT001 - the strip's cache key
         base = self.rich_style
         own = base + self.get_component_rich_style(_SEVERITY_CLASSES[row.severity], partial=True)
-        over = self.get_component_rich_style("board-table--cursor", partial=True) if marked else Style.null()
+        over = self.get_component_rich_style("board-table--cursor") if marked else Style.null()
+        over = Style(bgcolor=over.bgcolor, bold=over.bold)  # the row's own colours stay
         runs = lay_out(self._columns, self._fitted, row.cells)
         strip = Strip([Segment(text, (own if coloured else base) + over) for text, coloured in runs])
         return strip.adjust_cell_length(self.size.width, base + over)

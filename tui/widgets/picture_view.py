@@ -44,7 +44,7 @@ class PictureView(Widget):
         if self._colour:
             self._lines = _draw_half_blocks(scale_half_blocks(pixels, columns, rows))
         else:
-            self._lines = [Strip([Segment(line)]) for line in render_letters(pixels, columns, rows)]
+            self._lines = [Strip([Segment(line, self.rich_style)]) for line in render_letters(pixels, columns, rows)]
         self._lines = [line.adjust_cell_length(self.size.width, self.rich_style) for line in self._lines]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
@@ -76,6 +77,9 @@ async def open_client(
     except (NatsError, OSError, ValueError) as error:
         await client.close()
         raise _explain(error, refusals, context) from error
+    except asyncio.CancelledError:
+        await client.close()  # or its socket would outlive the attempt
+        raise
     client.options["max_reconnect_attempts"] = -1
     refusals.clear()
     return client

@@ -1,0 +1,250 @@
+"""The dashboard against real clusters: what it is told, what it changes, and what happens when things go away."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import gc
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cli.local.broker import Broker
+from tests.e2e.local_process import LocalProcess, StartLocal, bramble
+from tui.actions import AddCamera, Drain, RemoveCamera, Undrain
+from tui.feed import LiveFeed
+from tui.picture import open_picture, read_frame_time
+from tui.state import Dashboard, Phase, fold
+from tui.updates import Update, Wants
+from wire.context import load_context, save_context
+from wire.errors import BadRequestError, BusError
+from wire.messages import CameraConfig
+
+pytestmark = pytest.mark.e2e
+
+WAIT_S = 60.0
+_ESCAPES = re.compile(rb"\x1b\[[0-9;?<>=$]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b.")
+
+
+class Watched:
+    """A feed whose updates are folded as the app folds them."""
+
+    def __init__(self, feed: LiveFeed) -> None:
+        self.feed = feed
+        self.board = Dashboard()
+        self._changed = asyncio.Condition()
+        self._told: set[asyncio.Task[None]] = set()
+
+    def take(self, update: Update) -> None:
+        self.board = fold(self.board, update, time.monotonic())
+        task = asyncio.get_running_loop().create_task(self._tell())
+        self._told.add(task)
+        task.add_done_callback(self._told.discard)
+
+    async def until(self, holds: Callable[[Dashboard], bool], *, within: float = WAIT_S) -> float:
+        """Wait until something holds; return how many seconds that took."""
+        began = time.monotonic()
+        async with asyncio.timeout(within), self._changed:
+            await self._changed.wait_for(lambda: holds(self.board))
+        return time.monotonic() - began
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+
+@asynccontextmanager
+async def watching(context: str) -> AsyncIterator[Watched]:
+    watched = Watched(LiveFeed(load_context(context)))
+    task = asyncio.create_task(watched.feed.run(watched.take))
+    try:
+        yield watched
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def liveness(board: Dashboard, node: str) -> str:
+    nodes = board.status.nodes if board.status else ()
+    return next((each.liveness for each in nodes if each.node == node), "")
+
+
+def phase(board: Dashboard, camera: str) -> str:
+    cameras = board.status.cameras if board.status else ()
+    return next((each.phase for each in cameras if each.camera == camera), "")
+
+
+async def test_what_the_dashboard_asks_for_is_done_and_shown(simulated: LocalProcess) -> None:
+    async with watching(simulated.told["context"]) as watched:
+        feed = watched.feed
+        await watched.until(lambda board: liveness(board, "node-1") == "live")
+        assert await feed.act(Drain("node-1")) == "node-1 takes no new work and finishes the 0 frames it holds"
+        await watched.until(lambda board: any(line.kind == "draining" for line in board.log))
+        assert await feed.act(Undrain("node-1")) == "node-1 takes work again"
+        config = CameraConfig(camera="yard", url="synthetic:", models=("mobilenet_v2",), fps=5)
+        assert await feed.act(AddCamera(config)) == "camera yard added: synthetic:"
+        await watched.until(lambda board: phase(board, "yard") == "live")
+        feed.want(Wants(results=True, camera="yard", picture="yard"))
+        await watched.until(lambda board: bool(board.results) and hasattr(board.picture, "jpeg"))
+        picture = watched.board.picture
+        assert picture is not None
+        assert {result.camera for result in watched.board.results} == {"yard"}
+        assert open_picture(picture.jpeg).ndim == 3  # type: ignore[union-attr]
+        assert read_frame_time(picture.frame) == pytest.approx(time.time(), abs=WAIT_S)  # type: ignore[union-attr]
+        assert await feed.act(RemoveCamera("yard")) == "camera yard removed"
+        await watched.until(lambda board: phase(board, "yard") == "")
+        with pytest.raises(BadRequestError, match="there is no camera 'yard'"):
+            await feed.act(RemoveCamera("yard"))
+        with pytest.raises(BusError, match="no such node is connected"):
+            await feed.act(Drain("nobody"))
+
+
+async def test_a_node_that_is_killed_shows_within_six_seconds_and_clears_by_itself(start_local: StartLocal) -> None:
+    local = start_local("--nodes", "2", "--simulated")
+    async with watching(local.told["context"]) as watched:
+        await watched.until(lambda board: liveness(board, "node-2") == "live")
+        agent = next(each for each in local.descendants() if "node-2" in each.cmdline())
+        agent.suspend()  # a kill would be mended by `bramble local` before anybody could call it dead
+        try:
+            assert await watched.until(lambda board: liveness(board, "node-2") == "dead") < 6.5
+        finally:
+            agent.resume()
+        await watched.until(lambda board: liveness(board, "node-2") == "live")
+        assert {"dead"} <= {line.kind for line in watched.board.log if line.source == "node-2"}
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored:pytest.PytestUnraisableExceptionWarning")
+async def test_a_broker_that_dies_is_a_state_with_a_countdown_and_ends_by_itself(start_local: StartLocal) -> None:
+    local = start_local("--nodes", "1", "--simulated")
+    async with watching(local.told["context"]) as watched:
+        await watched.until(lambda board: board.connection.phase is Phase.CONNECTED)
+        broker = next(each for each in local.descendants() if "nats-server" in each.cmdline()[0])
+        broker.suspend()
+        try:
+            await watched.until(lambda board: board.connection.phase is not Phase.CONNECTED)
+        finally:
+            broker.resume()
+        await watched.until(lambda board: board.connection.phase is Phase.CONNECTED)
+        killed_at = time.monotonic()
+        broker.kill()
+        await watched.until(lambda board: board.status_mono > killed_at + 1)
+    gc.collect()  # nats-py forgets the socket of an attempt to reconnect that its close() interrupts
+
+
+async def test_an_address_where_nobody_listens_is_tried_again_with_a_countdown(tmp_path: Path) -> None:
+    broker = Broker.start(tmp_path / "broker")
+    context = tmp_path / "context.json"
+    save_context(broker.context, context)
+    broker.stop()
+    async with watching(str(context)) as watched:
+        await watched.until(lambda board: board.connection.phase is Phase.LOST)
+        connection = watched.board.connection
+        assert "no NATS server answers" in connection.reason
+        assert connection.retry_mono is not None
+        assert connection.retry_mono > time.monotonic() - 1
+
+
+async def test_a_broker_without_a_controller_is_told_as_that(broker: Broker, tmp_path: Path) -> None:
+    context = tmp_path / "context.json"
+    save_context(broker.context, context)
+    async with watching(str(context)) as watched:
+        await watched.until(lambda board: board.connection.phase is Phase.SILENT)
+        assert watched.board.connection.reason == "no controller answers"
+
+
+class Terminal:
+    """A command in a terminal of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
+        self.process = process
+        self._master = master
+        self._seen = b""
+
+    def read_until(self, *texts: str) -> float:
+        """Read until every text has been written; return the seconds since the start of this call."""
+        began = time.monotonic()
+        wanted = [text.encode() for text in texts]
+        while not all(text in _ESCAPES.sub(b"", self._seen) for text in wanted):
+            left = began + WAIT_S - time.monotonic()
+            if left <= 0 or not select.select([self._master], [], [], left)[0]:
+                pytest.fail(f"{texts} did not appear in {_ESCAPES.sub(b'', self._seen)[-3000:]!r}")
+            try:
+                self._seen += os.read(self._master, 65536)
+            except OSError:  # the other end is closed: the command has ended
+                pytest.fail(f"the command ended: {self._seen[-3000:]!r}")
+        self._seen = b""
+        return time.monotonic() - began
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+
+@contextmanager
+def in_terminal(*arguments: str, size: tuple[int, int] = (80, 24)) -> Iterator[Terminal]:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    for name in ("COLUMNS", "LINES"):
+        environment.pop(name, None)
+    process = subprocess.Popen(
+        bramble("top", *arguments), stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+    )
+    os.close(slave)
+    try:
+        yield Terminal(process, master)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        os.close(master)
+
+
+def test_the_command_shows_a_real_cluster_on_eighty_by_twenty_four_and_quits(simulated: LocalProcess) -> None:
+    with in_terminal("--context", simulated.told["context"]) as terminal:
+        terminal.read_until("Nodes", "Cameras", "Models")
+        terminal.read_until("3/3 nodes", "node-3")
+        terminal.press("\r")
+        terminal.read_until("Temperature", "Shards")
+        terminal.press("q")
+        assert terminal.process.wait(timeout=WAIT_S) == 0
+
+
+def test_the_demo_needs_no_cluster() -> None:
+    with in_terminal("--demo") as terminal:
+        terminal.read_until("street", "node-3")
+        terminal.press("q")
+        assert terminal.process.wait(timeout=WAIT_S) == 0
+
+
+def test_a_context_that_is_not_there_is_an_error_in_words_and_no_dashboard() -> None:
+    done = subprocess.run(
+        bramble("top", "--context", "/nowhere.json"), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "the context /nowhere.json cannot be read" in done.stderr
+
+
+def test_a_port_is_only_for_the_browser() -> None:
+    done = subprocess.run(bramble("top", "--port", "80"), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "--port goes with --web" in done.stderr
+
+
+def test_a_terminal_that_goes_away_takes_the_dashboard_with_it() -> None:
+    with in_terminal("--demo") as terminal:
+        terminal.read_until("street")
+        os.killpg(terminal.process.pid, signal.SIGHUP)
+        terminal.process.wait(timeout=WAIT_S)
+        assert not psutil.pid_exists(terminal.process.pid)

@@ -1,0 +1,154 @@
+"""Clusters as their controller tells of them, and a source that never says more than it was given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from tui.actions import Action
+from tui.source import Put
+from tui.updates import Update, Wants
+from wire.errors import BadRequestError
+from wire.messages import (
+    CameraStatus,
+    ClusterStatus,
+    Counts,
+    Detection,
+    Heartbeat,
+    ModelStatus,
+    NodeStatus,
+    Result,
+    Shard,
+    ShardReport,
+    ShardState,
+    Timings,
+)
+
+AT = 1_760_000_000.0
+DIGEST = "ab" * 32
+MODEL = "ssd_mobilenet_v2"
+
+
+def make_report(
+    model: str = MODEL, state: ShardState = ShardState.READY, *, ewma_ms: float = 24.0, reason: str = ""
+) -> ShardReport:
+    shard = Shard(model=model, version="1.0.0", variant="cpu-int8", digest=DIGEST)
+    return ShardReport(shard=shard, state=state, ewma_ms=ewma_ms, served=1200, reason=reason)
+
+
+def make_node(
+    name: str = "node-1",
+    liveness: str = "live",
+    *,
+    age_s: float = 0.4,
+    load: float = 1.1,
+    temperature_c: float | None = 54.0,
+    throttling: tuple[str, ...] = (),
+    draining: bool = False,
+    shards: tuple[ShardReport, ...] = (make_report(),),
+    session: str = "s",
+) -> NodeStatus:
+    beat = Heartbeat(
+        node=name, session=session, seq=7, at=AT, uptime_s=7200.0, version="0.1.0", machine="aarch64",
+        variants=("cpu-int8",), cpus=4, load=load, memory_bytes=4 << 30, memory_available_bytes=3 << 30,
+        rss_bytes=90 << 20, in_flight=1, queued=0, draining=draining, temperature_c=temperature_c,
+        throttling=throttling, shards=shards,
+    )  # fmt: skip
+    return NodeStatus(node=name, liveness=liveness, age_s=age_s, heartbeat=beat, in_flight=1)
+
+
+def make_camera(
+    name: str = "door",
+    phase: str = "live",
+    *,
+    reason: str = "",
+    fps: float = 10.0,
+    frame_age_s: float | None = 0.1,
+    seconds_blind: float = 0.0,
+    inferred: int = 5000,
+    at: float = AT,
+) -> CameraStatus:
+    return CameraStatus(
+        camera=name, source=f"rtsp://***@{name}.lan/stream", models=(MODEL,), phase=phase, reason=reason,
+        since=at - 60, fps=fps, frames=inferred, restarts=0, counts=Counts(offered=inferred, inferred=inferred),
+        last_frame_at=None if frame_age_s is None else at - frame_age_s, seconds_blind=seconds_blind,
+    )  # fmt: skip
+
+
+def make_status(
+    nodes: Iterable[NodeStatus] = (),
+    cameras: Iterable[CameraStatus] = (),
+    *,
+    at: float = AT,
+    inferred: int = 10_000,
+    dropped: int = 0,
+    controller: str = "local",
+) -> ClusterStatus:
+    listed = tuple(nodes)
+    ready = tuple(node.node for node in listed if node.liveness == "live")
+    model = ModelStatus(
+        model=MODEL, version="1.0.0", task="detect", licence="Apache-2.0", variants=("cpu-int8",), nodes_ready=ready
+    )
+    drops = {"superseded": dropped} if dropped else {}
+    return ClusterStatus(
+        controller=controller,
+        at=at,
+        counts=Counts(offered=inferred + dropped, inferred=inferred, dropped=drops),
+        latency_ms={"p50": 31.0, "p95": 58.0, "p99": 74.0},
+        nodes=listed,
+        cameras=tuple(cameras),
+        models=(model,),
+    )
+
+
+def make_result(frame: str = "0" * 21, camera: str = "door", *, at: float = AT, total_ms: float = 31.0) -> Result:
+    return Result(
+        frame=frame, camera=camera, model=MODEL, captured_at=at, timings=Timings(total_ms=total_ms),
+        version="1.0.0", digest=DIGEST, nodes=("node-1",), width=640, height=360,
+        detections=(
+            Detection(label="Person", index=1, score=0.9, box=(0.1, 0.2, 0.4, 0.9)),
+            Detection(label="Bicycle", index=2, score=0.8, box=(0.5, 0.3, 0.9, 0.95)),
+        ),
+    )  # fmt: skip
+
+
+def healthy() -> ClusterStatus:
+    """Three nodes and two cameras, all well."""
+    return make_status(
+        [make_node(f"node-{number}", load=0.8 + number / 10, temperature_c=50.0 + number) for number in (1, 2, 3)],
+        [make_camera("door"), make_camera("yard", fps=5.0)],
+    )
+
+
+def large() -> ClusterStatus:
+    """Twenty nodes and thirty cameras: the size that Bramble is made for."""
+    nodes = [make_node(f"node-{number}", load=number / 10) for number in range(1, 21)]
+    return make_status(nodes, [make_camera(f"camera-{number}") for number in range(1, 31)])
+
+
+class StillSource:
+    """Stands in for a cluster: hands over what it was given, remembers what it was asked, and waits."""
+
+    def __init__(self, *updates: Update, refuse: bool = False) -> None:
+        self.updates = updates
+        self.acted: list[Action] = []
+        self.wanted = Wants()
+        self.hurried = 0
+        self._refuse = refuse
+
+    async def run(self, put: Put) -> None:
+        for update in self.updates:
+            put(update)
+        await asyncio.Event().wait()
+
+    def want(self, wants: Wants) -> None:
+        self.wanted = wants
+
+    def hurry(self) -> None:
+        self.hurried += 1
+
+    async def act(self, action: Action) -> str:
+        self.acted.append(action)
+        if self._refuse:
+            raise BadRequestError("the node said no", remedy="ask again later")
+        return "done as asked"

@@ -1,0 +1,346 @@
+"""What a person does at the dashboard, key by key."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, SelectionList
+
+from tests.tui_testing.apps import WHERE, make_app, settle
+from tests.tui_testing.boards import StillSource, healthy, large, make_result
+from tui.actions import Action, AddCamera, Drain, RemoveCamera, Undrain
+from tui.screens.add_camera import AddCameraScreen
+from tui.screens.camera import CameraScreen
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.help import HelpScreen
+from tui.screens.logs import EventsScreen, ResultsScreen
+from tui.screens.node import NodeScreen
+from tui.screens.overview import OverviewScreen
+from tui.screens.trends import TrendsScreen
+from tui.updates import Connecting, Lost, PictureTaken, ResultsTaken, StatusTaken, Wants
+from tui.widgets.board_table import BoardTable
+from tui.widgets.picture_view import PictureView
+
+SIZE = (80, 24)
+
+
+def still(*, refuse: bool = False) -> StillSource:
+    return StillSource(Connecting(WHERE), StatusTaken(healthy()), refuse=refuse)
+
+
+WAYS = {
+    "1": OverviewScreen,
+    "2": EventsScreen,
+    "3": ResultsScreen,
+    "4": TrendsScreen,
+    "enter": NodeScreen,
+    "tab enter": CameraScreen,
+    "colon y a r enter": CameraScreen,
+    "colon n o d e minus 3 enter": NodeScreen,
+    "colon t r e enter": TrendsScreen,
+    "enter escape": OverviewScreen,
+    "enter 1": OverviewScreen,
+    "enter 3": ResultsScreen,
+    "enter colon d o o r enter escape": OverviewScreen,
+    "colon escape": OverviewScreen,
+    "question_mark": HelpScreen,
+    "question_mark escape": OverviewScreen,
+    "d": ConfirmScreen,
+    "a": AddCameraScreen,
+    "a escape": OverviewScreen,
+    "escape": OverviewScreen,
+}
+
+
+async def go_home(pilot: Pilot[None]) -> None:
+    """Go back to the overview, with the cursor on the first node."""
+    while len(pilot.app.screen_stack) > 1:
+        await pilot.press("escape")
+        await settle(pilot)
+    await pilot.press("1")
+    await settle(pilot)
+    nodes = pilot.app.screen.query_one("#nodes", BoardTable)
+    nodes.focus()
+    nodes.cursor = 0
+    await settle(pilot)
+
+
+async def test_a_few_keys_lead_to_every_screen_and_back() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for keys, screen in WAYS.items():
+            await pilot.press(*keys.split())
+            await settle(pilot)
+            assert type(app.screen) is screen, keys
+            await go_home(pilot)
+
+
+ACTIONS: dict[str, list[Action]] = {
+    "d y": [Drain("node-1")],
+    "j d y": [Drain("node-2")],
+    "u y": [Undrain("node-1")],
+    "d n": [],
+    "d escape": [],
+    "d enter": [],
+    "d tab enter": [Drain("node-1")],
+    "tab x y": [RemoveCamera("door")],
+    "tab down x y": [RemoveCamera("yard")],
+    "x": [],
+    "tab d": [],
+    "enter d y": [Drain("node-1")],
+    "colon d o o r enter x y": [RemoveCamera("door")],
+}
+
+
+async def test_an_action_is_done_only_after_a_yes_and_only_where_it_applies() -> None:
+    source = still()
+    app = make_app(source=source)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for keys, acted in ACTIONS.items():
+            source.acted.clear()
+            await pilot.press(*keys.split())
+            await settle(pilot)
+            if under_way := [each for each in app.workers if each.group == "action"]:
+                await app.workers.wait_for_complete(under_way)
+            assert source.acted == acted, keys
+            await go_home(pilot)
+
+
+async def test_an_action_that_was_refused_says_why_and_what_to_do() -> None:
+    app = make_app(source=still(refuse=True))
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("d", "y")
+        await settle(pilot)
+        (notice,) = app._notifications
+        assert (notice.severity, notice.message) == ("error", "the node said no\nask again later")
+
+
+async def test_a_camera_is_added_by_its_form() -> None:
+    source = still()
+    app = make_app(source=source)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        await settle(pilot)
+        app.screen.query_one("#name", Input).value = "gate"
+        app.screen.query_one("#url", Input).value = "rtsp://u:p@gate/1"
+        app.screen.query_one("#fps", Input).value = "5"
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        (action,) = source.acted
+        assert isinstance(action, AddCamera)
+        assert (action.config.camera, action.config.url, action.config.fps) == ("gate", "rtsp://u:p@gate/1", 5.0)
+        assert action.config.models == ("ssd_mobilenet_v2",)
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "model", "wrong"),
+    [
+        ("a b", "usb:0", True, "not a valid CameraConfig"),
+        ("gate", "", True, "not a valid CameraConfig"),
+        ("gate", "usb:0", False, "choose at least one model"),
+    ],
+)
+async def test_a_form_that_is_not_whole_says_what_is_wrong_and_stays(
+    name: str, url: str, model: bool, wrong: str  # noqa: FBT001
+) -> None:  # fmt: skip
+    source = still()
+    app = make_app(source=source)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        await settle(pilot)
+        app.screen.query_one("#name", Input).value = name
+        app.screen.query_one("#url", Input).value = url
+        if not model:
+            app.screen.query_one(SelectionList).deselect_all()
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert isinstance(app.screen, AddCameraScreen)
+        assert wrong in str(app.screen.query_one("#wrong").render())
+        assert source.acted == []
+
+
+async def test_a_filter_leaves_the_rows_that_hold_its_words_until_it_is_cleared() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *"node-2", "enter")
+        await settle(pilot)
+        nodes = app.screen.query_one("#nodes", BoardTable)
+        assert [row.key for row in nodes.shown] == ["node-2"]
+        assert app.focused is nodes
+        await pilot.press("escape")
+        await settle(pilot)
+        assert len(nodes.shown) == 3
+
+
+async def test_keys_typed_into_the_filter_are_text_and_no_commands() -> None:
+    source = still()
+    app = make_app(source=source)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", "d", "q", "2")
+        await settle(pilot)
+        assert app.screen.query_one("#filter", Input).value == "dq2"
+
+
+MOVES = {
+    "j": 1,
+    "down down": 2,
+    "j k": 0,
+    "G": 19,
+    "end": 19,
+    "G g": 0,
+    "k": 0,
+    "G j": 19,
+    "ctrl+d": 7,
+    "end ctrl+u": 12,
+}
+
+
+async def test_arrows_and_vim_keys_move_the_cursor_and_it_stays_visible() -> None:
+    app = make_app(Connecting(WHERE), StatusTaken(large()))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        nodes = app.screen.query_one("#nodes", BoardTable)
+        for keys, row in MOVES.items():
+            await pilot.press(*keys.split())
+            await settle(pilot)
+            assert nodes.cursor == row, keys
+            assert nodes.scroll_offset.y <= row < nodes.scroll_offset.y + nodes.size.height - 1, keys
+            await go_home(pilot)
+
+
+async def test_the_cursor_stays_on_its_row_while_the_order_changes() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("j")
+        table = app.screen.query_one("#nodes", BoardTable)
+        table.board = tuple(reversed(table.board))
+        await settle(pilot)
+        assert table.chosen == "node-2"
+        table.board = table.board[:1]
+        assert table.chosen == "node-3"
+        table.board = ()
+        assert table.chosen is None
+
+
+async def test_a_second_click_on_a_row_opens_it() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.click("#nodes", offset=(5, 3), times=2)
+        await settle(pilot)
+        assert isinstance(app.screen, NodeScreen)
+        assert app.screen.node == "node-2"
+
+
+WANTS = {
+    "": Wants(),
+    "3": Wants(results=True),
+    "3 1": Wants(),
+    "tab enter": Wants(results=True, camera="door", picture="door"),
+    "tab enter escape": Wants(),
+    "tab enter x": Wants(results=True, camera="door", picture="door"),
+}
+
+
+async def test_floods_are_asked_for_only_while_someone_looks() -> None:
+    source = still()
+    app = make_app(source=source)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for keys, wants in WANTS.items():
+            await pilot.press(*keys.split())
+            await settle(pilot)
+            app.repaint()
+            assert source.wanted == wants, keys
+            await go_home(pilot)
+
+
+async def test_a_result_opens_its_camera() -> None:
+    app = make_app(Connecting(WHERE), StatusTaken(healthy()), ResultsTaken((make_result(camera="yard"),), 0))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "enter")
+        await settle(pilot)
+        assert isinstance(app.screen, CameraScreen)
+        assert app.screen.camera == "yard"
+
+
+async def test_the_countdown_goes_on_by_itself_and_a_key_cuts_it_short() -> None:
+    now = 0.0
+    source = StillSource(Connecting(WHERE), Lost("no NATS server answers", "start one", 5.0))
+    app = make_app(source=source, clock=lambda: now)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "next try in 5 s" in str(app.screen.query_one("#problem").render())
+        now = 2.0
+        app._tick()
+        await settle(pilot)
+        assert "next try in 3 s" in str(app.screen.query_one("#problem").render())
+        await pilot.press("r")
+        assert source.hurried == 1
+
+
+async def test_while_connected_there_is_nothing_to_hurry() -> None:
+    source = still()
+    app = make_app(source=source)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        assert source.hurried == 0
+
+
+async def test_a_picture_that_is_none_is_told_in_words_and_not_shown() -> None:
+    app = make_app(Connecting(WHERE), StatusTaken(healthy()), PictureTaken("door", b"\xff\xd8\xffrubbish", ""))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("tab", "enter")
+        await settle(pilot)
+        assert "the picture cannot be shown" in str(app.screen.query_one("#badge").render())
+        assert app.screen.query_one(PictureView).pixels is None
+
+
+async def test_the_help_lists_the_keys_of_the_screen_below_it() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("question_mark")
+        await settle(pilot)
+        assert isinstance(app.screen, HelpScreen)
+        keys = dict(app.screen._keys)
+        assert (keys["d"], keys["/"], keys[":"], keys["?"]) == ("Drain", "Filter", "Go to", "Help")
+        assert keys["↓ j"] == "Down"
+
+
+async def test_the_palette_offers_every_node_camera_and_view() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert {"Go to node node-3", "Go to camera yard", "Go to trends", "Theme", "Screenshot"} <= titles
+
+
+async def test_a_row_is_copied_to_the_clipboard() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("y")
+        await settle(pilot)
+        assert app.clipboard.startswith("node-1\tlive\t0.9/4")
+
+
+async def test_every_theme_can_draw_the_overview() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for theme in ("textual-light", "nord", "gruvbox"):
+            app.theme = theme
+            await settle(pilot)
+            assert "node-1" in app.export_screenshot()

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tui.picture import (
+    PictureError,
+    dim,
+    fit_cells,
+    open_picture,
+    read_frame_time,
+    render_letters,
+    scale_half_blocks,
+)
+from wire.ids import new_frame_id
+
+
+def make_jpeg(width: int = 64, height: int = 48, colour: tuple[int, int, int] = (200, 40, 40)) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(out, "JPEG")
+    return out.getvalue()
+
+
+def test_a_picture_is_opened_as_rgb() -> None:
+    pixels = open_picture(make_jpeg())
+    assert pixels.shape == (48, 64, 3)
+    assert pixels[20, 20].tolist() == pytest.approx([200, 40, 40], abs=6)
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_picture_are_refused_in_words(data: bytes) -> None:
+    with pytest.raises(PictureError, match="the picture cannot be shown"):
+        open_picture(data)
+
+
+def test_half_a_picture_is_refused() -> None:
+    data = make_jpeg(640, 480)
+    with pytest.raises(PictureError):
+        open_picture(data[: len(data) // 2])
+
+
+@given(st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 300), st.integers(1, 100))
+def test_a_picture_stays_within_its_cells(width: int, height: int, columns: int, rows: int) -> None:
+    taken = fit_cells(np.zeros((height, width, 3), np.uint8), columns, rows)
+    assert 1 <= taken[0] <= columns
+    assert 1 <= taken[1] <= rows
+
+
+def test_a_wide_picture_keeps_its_shape_in_cells_twice_as_high_as_wide() -> None:
+    assert fit_cells(np.zeros((360, 640, 3), np.uint8), 64, 40) == (64, 18)
+
+
+def test_a_cell_shows_one_pixel_above_another() -> None:
+    assert scale_half_blocks(open_picture(make_jpeg()), 10, 6).shape == (12, 10, 3)
+
+
+def test_without_colour_bright_and_dark_differ() -> None:
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    pixels[:, 10:] = 255
+    assert render_letters(pixels, 4, 2) == ("  @@", "  @@")
+
+
+def test_a_stale_picture_is_less_than_half_as_bright() -> None:
+    assert dim(np.full((1, 1, 3), 200, np.uint8)).max() < 100
+
+
+def test_a_frame_id_tells_when_the_frame_came() -> None:
+    assert read_frame_time("199e9ffd000" + "0" * 10) == int("199e9ffd000", 16) / 1000
+    assert read_frame_time(new_frame_id()) is not None
+
+
+@pytest.mark.parametrize("frame", ["", "x" * 21, "0" * 20, "0" * 22, "../etc"])
+def test_what_is_no_frame_id_tells_nothing(frame: str) -> None:
+    assert read_frame_time(frame) is None

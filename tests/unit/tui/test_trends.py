@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tui_testing.boards import AT, make_node, make_status
+from tui.bars import EIGHTHS, draw_bars
+from tui.trends import SERIES, measure, summarise, values_of
+
+VALUES = st.lists(st.floats(0, 1e6), max_size=400)
+
+
+def test_rates_are_taken_between_two_statuses() -> None:
+    before = make_status([make_node()], inferred=100, dropped=4)
+    after = make_status([make_node()], inferred=130, dropped=10, at=AT + 2)
+    point = measure(before, after)
+    assert (point.inferred, point.lost, point.p99_ms, point.in_flight) == (15.0, 3.0, 74.0, 1)
+    assert point.load == pytest.approx(1.1 / 4)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        make_status([make_node()], inferred=3, at=AT + 1),
+        make_status([make_node()], inferred=200, at=AT),
+        make_status([make_node()], inferred=200, at=AT + 1, controller="other"),
+    ],
+    ids=["restarted", "the same moment", "another controller"],
+)
+def test_there_is_no_rate_where_two_statuses_do_not_belong_together(after: object) -> None:
+    assert measure(make_status(inferred=100), after).inferred is None  # type: ignore[arg-type]
+
+
+def test_dead_nodes_have_no_load() -> None:
+    assert measure(None, make_status([make_node(liveness="dead", load=9.0)])).load == 0.0
+
+
+def test_a_series_leaves_its_gaps_out() -> None:
+    statuses = [make_status([make_node()], inferred=10 * n, at=AT + n) for n in range(4)]
+    points = [measure(None, statuses[0]), *(measure(a, b) for a, b in pairwise(statuses))]
+    assert values_of(SERIES[0], points) == (10.0, 10.0, 10.0)
+
+
+def test_a_summary_tells_the_last_value_and_the_range() -> None:
+    assert summarise([1.0, 5.0, 2.0], "ms") == "2 ms (from 1 to 5)"
+    assert summarise([], "ms") == "-"
+
+
+@given(VALUES, st.integers(1, 200), st.integers(1, 6))
+def test_bars_fill_their_field_exactly(values: list[float], width: int, height: int) -> None:
+    lines = draw_bars(values, width, height)
+    assert [len(line) for line in lines] == [width] * height
+    assert set("".join(lines)) <= set(EIGHTHS)
+
+
+@given(VALUES.filter(lambda values: max(values, default=0) > 0), st.integers(1, 100))
+def test_the_highest_value_fills_the_height_even_when_columns_are_shared(values: list[float], width: int) -> None:
+    assert "█" in draw_bars(values, width, 2)[0]
+
+
+def test_what_is_not_zero_can_be_seen_and_zero_cannot() -> None:
+    assert draw_bars([0.0, 0.001, 100.0], 3, 1) == (" ▁█",)
+
+
+def test_the_newest_value_stands_at_the_right() -> None:
+    assert draw_bars([1.0], 4, 1) == ("   █",)
