@@ -44,7 +44,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def config_home(environ: Mapping[str, str]) -> Path:
     """Return the directory where the ``nats`` command keeps its contexts."""
-    base = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".config"
+    base = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or "/nonexistent") / ".config"
     return Path(base) / "nats"
 
 
