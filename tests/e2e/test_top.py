@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import gc
 import os
 import pty
 import re
@@ -125,7 +124,6 @@ async def test_a_node_that_is_killed_shows_within_six_seconds_and_clears_by_itse
         assert {"dead"} <= {line.kind for line in watched.board.log if line.source == "node-2"}
 
 
-@pytest.mark.filterwarnings("ignore:Exception ignored:pytest.PytestUnraisableExceptionWarning")
 async def test_a_broker_that_dies_is_a_state_with_a_countdown_and_ends_by_itself(start_local: StartLocal) -> None:
     local = start_local("--nodes", "1", "--simulated")
     async with watching(local.told["context"]) as watched:
@@ -140,7 +138,6 @@ async def test_a_broker_that_dies_is_a_state_with_a_countdown_and_ends_by_itself
         killed_at = time.monotonic()
         broker.kill()
         await watched.until(lambda board: board.status_mono > killed_at + 1)
-    gc.collect()  # nats-py forgets the socket of an attempt to reconnect that its close() interrupts
 
 
 async def test_an_address_where_nobody_listens_is_tried_again_with_a_countdown(tmp_path: Path) -> None:

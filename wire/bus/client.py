@@ -24,7 +24,7 @@ _log = logging.getLogger("bramble.bus")
 
 
 class GuardedClient(Client):
-    """A client that survives malformed headers: nats-py lets the exception end its read loop."""
+    """A client that survives malformed headers, and servers that accept and stay silent."""
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         try:
@@ -35,6 +35,15 @@ class GuardedClient(Client):
         if found is None and headers is not None and headers.strip() not in (b"", b"NATS/1.0"):
             return {MALFORMED: "unreadable"}
         return found
+
+    async def _process_connect_init(self) -> None:
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            # A frozen server accepts and stays silent; nats-py's next attempt would leave this socket open.
+            if self._transport:
+                self._transport.close()
+            raise
 
 
 async def open_client(
