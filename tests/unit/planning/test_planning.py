@@ -146,7 +146,7 @@ def test_every_alternative_keeps_the_rules_and_none_is_better(problem: Problem) 
             assert broken_rules(problem, option.pipelines) == []
             if objective is Objective.THROUGHPUT:
                 assert plan is not None
-                assert option.prediction.throughput_s <= plan.chosen.prediction.throughput_s * (1 + 1e-9)
+                assert option.prediction.throughput_s <= plan.chosen.prediction.throughput_s * (1 + 1e-8)  # ties
 
 
 def test_nodes_that_hold_the_whole_model_run_it_whole() -> None:
