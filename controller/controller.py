@@ -18,7 +18,8 @@ from controller.dispatch.pool import Pool
 from controller.fleet import Fleet
 from controller.http import HttpServer
 from controller.lane import Lane, LaneSettings
-from controller.metrics import Metrics
+from controller.metrics.metrics import Metrics
+from controller.metrics.snapshot import Snapshot
 from controller.nodes import Nodes
 from controller.pushes import PushDesk
 from controller.requests import RequestDesk
@@ -27,6 +28,7 @@ from controller.settings import Settings
 from wire import subjects
 from wire.bus import Bucket, Bus
 from wire.errors import BadRequestError, BusError
+from wire.ids import REQUESTS
 from wire.messages import CameraConfig, ClusterStatus, ModelStatus, Result, decode, encode
 from wire.service import Service
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
@@ -50,7 +52,7 @@ class Controller:
         self._clock: Callable[[], float] = time.monotonic
         self._turned = self._clock()
         self._version = version("bramble-edge")
-        self._metrics = Metrics(self._version)
+        self._metrics = Metrics()
         self._results = Results(bus.data, self._metrics, self._clock)
         self._catalogue = Catalogue()
         self._pool = Pool(self._clock)
@@ -107,6 +109,7 @@ class Controller:
             health=self._find_illness,
             readiness=self._find_unreadiness,
         )
+        self._metrics.show(self._take_snapshot())
         await service.start()
         self._notifier.tell(READY, "STATUS=serving")
         _log.info("serving", extra={"action": "start", "metrics": self._http.url})
@@ -188,17 +191,31 @@ class Controller:
             now = self._clock()
             self._notifier.tell(WATCHDOG)
             await self._nodes.assign()
-            self._metrics.note_nodes(self._nodes.statuses(), waiting=self._pool.waiting)
             for camera in self._fleet.cameras():
                 camera.add_blindness(now - last)
                 status = camera.status(self._results)
-                self._metrics.note_camera(status.camera, fps=status.fps, blind_s=status.seconds_blind)
                 try:
                     subject = subjects.CAMERA_STATUS.build(camera=status.camera)
                     await self._bus.control.publish(subject, encode(status))
                 except BusError as error:
                     _log.warning("a status was lost", extra={"action": "tell_status", "error": error.message})
+            self._metrics.show(self._take_snapshot())
             last = now
+
+    def _take_snapshot(self) -> Snapshot:
+        status = self.status()
+        cameras = {camera.camera for camera in status.cameras} | {REQUESTS}
+        return Snapshot(
+            version=self._version,
+            status=status,
+            ledger=self._results.ledger.lanes(cameras),
+            ready=not self._find_unreadiness(),
+            connected=self._bus.connected,
+            waiting=self._pool.waiting,
+            redone=self._dispatcher.redone,
+            late_answers=self._dispatcher.late,
+            lost_messages=self._bus.control.slow_consumers + self._bus.data.slow_consumers,
+        )
 
     def _find_illness(self) -> str:
         silent = self._clock() - self._turned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -88,23 +89,26 @@ class Ledger:
         account.note(end, reason)
         return True
 
-    def accounts(self) -> dict[tuple[str, str], Account]:
-        """Return the accounts by camera and model."""
-        return dict(self._accounts)
+    def lanes(self, cameras: Collection[str]) -> dict[tuple[str, str], Counts]:
+        """Return the counts by camera and model, of these cameras."""
+        return {lane: _add_up([account]) for lane, account in sorted(self._accounts.items()) if lane[0] in cameras}
 
     def counts(self, camera: str | None = None) -> Counts:
         """Add up the accounts, of one camera or of all."""
-        chosen = [account for (owner, _), account in self._accounts.items() if camera in (None, owner)]
-        dropped: Counter[str] = Counter()
-        failed: Counter[str] = Counter()
-        for account in chosen:
-            dropped.update(account.dropped)
-            failed.update(account.failed)
-        return Counts(
-            offered=sum(a.offered for a in chosen),
-            inferred=sum(a.inferred for a in chosen),
-            gated=sum(a.gated for a in chosen),
-            dropped=dict(dropped),
-            failed=dict(failed),
-            open=sum(a.open for a in chosen),
-        )
+        return _add_up([account for (owner, _), account in self._accounts.items() if camera in (None, owner)])
+
+
+def _add_up(accounts: Sequence[Account]) -> Counts:
+    dropped: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for account in accounts:
+        dropped.update(account.dropped)
+        failed.update(account.failed)
+    return Counts(
+        offered=sum(a.offered for a in accounts),
+        inferred=sum(a.inferred for a in accounts),
+        gated=sum(a.gated for a in accounts),
+        dropped=dict(dropped),
+        failed=dict(failed),
+        open=sum(a.open for a in accounts),
+    )

@@ -6,7 +6,7 @@ import logging
 import time
 
 from controller.fleet import Fleet
-from controller.metrics import Metrics
+from controller.metrics.metrics import Metrics
 from wire import subjects
 from wire.bus import Link, Received
 from wire.errors import BadRequestError, BrambleError

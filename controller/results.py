@@ -9,7 +9,7 @@ from controller.capture import Capture
 from controller.dispatch.dispatcher import Outcome
 from controller.latency import Latencies
 from controller.ledger import End, Ledger
-from controller.metrics import Metrics
+from controller.metrics.metrics import Metrics
 from wire import subjects
 from wire.bus import Link
 from wire.errors import BrambleError, BusError
@@ -31,7 +31,6 @@ class Results:
     def offer(self, capture: Capture, model: str) -> None:
         """A frame is to go through a model."""
         self.ledger.offer(capture.frame, capture.camera, model)
-        self._metrics.note_offer(capture.camera, model)
 
     def gate(self, capture: Capture, model: str) -> None:
         """Nothing moved in it."""
@@ -55,7 +54,7 @@ class Results:
             total_ms=_ms(self._clock() - capture.arrived),
         )
         if self._end(capture, model, End.INFERRED):
-            self._metrics.note_timings(model, timings, redone=outcome.redone)
+            self._metrics.note_timings(model, timings, frame=capture.frame)
             self.latencies.add(timings.total_ms)
         return Result(
             frame=capture.frame,
@@ -94,10 +93,7 @@ class Results:
             _log.warning("a result was lost", extra={"action": "publish", "frame": result.frame, "error": str(error)})
 
     def _end(self, capture: Capture, model: str, end: End, reason: str = "") -> bool:
-        first = self.ledger.end(capture.frame, capture.camera, model, end, reason)
-        if first:
-            self._metrics.note_end(capture.camera, model, end, reason)
-        return first
+        return self.ledger.end(capture.frame, capture.camera, model, end, reason)
 
 
 def _ms(seconds: float) -> float:

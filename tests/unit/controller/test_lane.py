@@ -10,7 +10,7 @@ from controller.capture import Capture
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
 from controller.lane import Lane, LaneSettings
-from controller.metrics import Metrics
+from controller.metrics.metrics import Metrics
 from controller.results import Results
 from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode
 from tests.testing.virtual_time import run_virtually
@@ -39,7 +39,7 @@ class Bench:
         clock = asyncio.get_running_loop().time
         self.clock = clock
         self.ear = Ear()
-        self.results = Results(self.ear, Metrics("1"), clock)
+        self.results = Results(self.ear, Metrics(), clock)
         self.pool = Pool(clock)
         self.answered: list[Result] = []
         self.dispatcher = Dispatcher(self.pool, SimulatedCourier(*nodes), clock)

@@ -1,0 +1,23 @@
+"""The controller at one moment, as its metrics are read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from wire.messages import ClusterStatus, Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Frozen, and taken within one turn of the event loop: its numbers belong together."""
+
+    version: str
+    status: ClusterStatus
+    ledger: Mapping[tuple[str, str], Counts] = field(default_factory=dict)  # by camera and model
+    ready: bool = False  # what /readyz says
+    connected: bool = False  # to the NATS server
+    waiting: int = 0  # frames that wait for a free slot
+    redone: int = 0
+    late_answers: int = 0
+    lost_messages: int = 0  # that the controller was too slow to take
