@@ -11,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from edge_agent.backends.registry import find_backends
 from edge_agent.cache import Cache
 from edge_agent.commands import Commands
+from edge_agent.echo import Echo
 from edge_agent.heart import Heart, Standing
 from edge_agent.loader import Loader
 from edge_agent.pipeline import StuckError
+from edge_agent.profiler import Profiler
 from edge_agent.reconciler import Reconciler
 from edge_agent.settings import Settings
 from edge_agent.worker import Worker
@@ -77,7 +79,9 @@ async def _serve(node: str, bus: Bus, loader: Loader, notifier: Notifier, stop: 
     heart = Heart(node, bus, on_beat=lambda: notifier.tell(WATCHDOG))
     worker = Worker(node, bus.data, on_stuck=on_stuck)
     reconciler = Reconciler(node, bus, loader, worker, on_change=heart.hurry, announce=heart.announce)
-    await Commands(node, bus.control, worker, heart.hurry).listen()
+    profiler = Profiler(node, loader, worker, reconciler)
+    await Commands(node, bus.control, worker, profiler, heart.hurry).listen()
+    await Echo(node, bus.data).listen()
     notifier.tell(READY, "STATUS=connected")
     heartbeat = asyncio.create_task(heart.run(describe), name="heart")
     tasks = {
@@ -96,6 +100,7 @@ async def _serve(node: str, bus: Bus, loader: Loader, notifier: Notifier, stop: 
         await heart.beat(describe)
     finally:
         await _cancel({heartbeat, *tasks})
+        await profiler.close()
         worker.close()
 
 

@@ -1,18 +1,20 @@
-"""What an operator can tell a node: drain, undrain."""
+"""What a node can be told: drain, undrain, and to time a model."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
+from edge_agent.profiler import Profiler
 from edge_agent.worker import Worker
 from wire import subjects
 from wire.bus import Link, Received
 from wire.errors import BadRequestError, BrambleError
-from wire.messages import Done, encode
+from wire.messages import Done, Message, decode, encode
+from wire.profiles import ProfileRequest
 from wire.service import error_headers
 
-VERBS = ("drain", "undrain")
+VERBS = ("drain", "undrain", "profile")
 
 _log = logging.getLogger("bramble.agent")
 
@@ -20,10 +22,13 @@ _log = logging.getLogger("bramble.agent")
 class Commands:
     """Carries out ``node.<node>.command.<verb>``."""
 
-    def __init__(self, node: str, link: Link, worker: Worker, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, node: str, link: Link, worker: Worker, profiler: Profiler, on_change: Callable[[], None]
+    ) -> None:
         self._node = node
         self._link = link
         self._worker = worker
+        self._profiler = profiler
         self._on_change = on_change
 
     async def listen(self) -> None:
@@ -31,16 +36,25 @@ class Commands:
         await self._link.subscribe(subjects.NODE_COMMAND.wildcard(node=self._node), self._receive, max_pending=16)
 
     async def _receive(self, message: Received) -> None:
+        tokens = subjects.NODE_COMMAND.parse(message.subject) or {}
         try:
-            payload, headers = encode(Done(text=self._carry_out(message.subject))), {}
+            if tokens.get("verb") == "profile":
+                self._profiler.begin(decode(message.data, ProfileRequest), lambda done: self._reply(message, done))
+                return
+            answer: Message | BrambleError = Done(text=self._carry_out(tokens.get("verb", "")))
         except BrambleError as error:
-            payload, headers = error.to_json(), error_headers(error)
-        if message.reply:
-            await self._link.publish(message.reply, payload, headers=headers)
+            answer = error
+        await self._reply(message, answer)
 
-    def _carry_out(self, subject: str) -> str:
-        tokens = subjects.NODE_COMMAND.parse(subject) or {}
-        verb = tokens.get("verb", "")
+    async def _reply(self, message: Received, answer: Message | BrambleError) -> None:
+        if not message.reply:
+            return
+        if isinstance(answer, BrambleError):
+            await self._link.publish(message.reply, answer.to_json(), headers=error_headers(answer))
+        else:
+            await self._link.publish(message.reply, encode(answer))
+
+    def _carry_out(self, verb: str) -> str:
         if verb not in VERBS:
             raise BadRequestError(f"{verb[:80]!r} is not a command", remedy=f"send one of: {', '.join(VERBS)}")
         self._worker.draining = verb == "drain"

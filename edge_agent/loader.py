@@ -41,6 +41,29 @@ class Loader:
                 del self._suspended[variant]
         return tuple(variant for variant in self._backends if variant not in self._suspended)
 
+    @property
+    def threads(self) -> int:
+        """Threads of the runtime."""
+        return self._threads
+
+    def backend(self, variant: str) -> Backend:
+        """Return what serves a variant here.
+
+        Raises:
+            ModelRejectedError: nothing does.
+
+        """
+        backend = self._backends.get(variant)
+        if backend is None:
+            raise ModelRejectedError(
+                f"no backend of this node serves {variant}", remedy=f"assign one of: {', '.join(self._backends)}"
+            )
+        return backend
+
+    async def fetch(self, digest: str, size: int, source: Source) -> Path:
+        """Return a file by its digest, fetched if need be; see :meth:`Cache.fetch`."""
+        return await self._cache.fetch(digest, size, source, keep={digest})
+
     def suspend(self, variant: str) -> None:
         """Do not offer a variant for a while: its device failed, and the cluster should choose another."""
         self._suspended[variant] = time.monotonic() + SUSPENDED_S
@@ -79,11 +102,7 @@ class Loader:
 
         """
         check_shard(shard, manifest)
-        backend = self._backends.get(shard.variant)
-        if backend is None:
-            raise ModelRejectedError(
-                f"no backend of this node serves {shard.variant}", remedy=f"assign one of: {', '.join(self._backends)}"
-            )
+        backend = self.backend(shard.variant)
         path: Path | None = None
         if shard.variant in {artefact.variant for artefact in manifest.artefacts}:
             fetch = functools.partial(self._cache.fetch, source=await open_store(), keep={*keep, shard.digest})

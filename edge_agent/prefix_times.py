@@ -10,23 +10,19 @@ from __future__ import annotations
 import os
 import resource
 import sys
-import tempfile
-import time
 from itertools import accumulate
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
-from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, TfliteModel, find_runtime
+from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, find_runtime
+from edge_agent.stopwatch import load_prefix, time_runs
 from modelkit.errors import ModelkitError
-from modelkit.slicing import read_graph, slice_model
+from modelkit.slicing import read_graph
 from wire.errors import BrambleError
 
 MAX_QUESTION_BYTES = 1 << 20
 CPU_S = 600
-_WARM_UPS = 2
-_LEAST_RUNS, _MOST_RUNS = 5, 50
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -70,27 +66,15 @@ def measure(request: bytes) -> Times:
         return Times(problem=str(error), remedy=error.remedy)
     except (msgspec.DecodeError, OSError) as error:
         return Times(problem=f"the question cannot be answered: {error}", remedy="name a .tflite file and its cuts")
-    return Times(runtime=f"{runtime.name} {runtime.version}", seconds=_bound_by_longer(seconds))
+    return Times(runtime=f"{runtime.name} {runtime.version}", seconds=bound_by_longer(seconds))
 
 
 def _time_prefix(data: bytes, end: int, module: str, question: Question) -> float:
     """Return the least of several runs: whatever else the machine does only ever adds."""
-    with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
-        file.write(slice_model(data, 0, end).data)
-        file.flush()
-        model = TfliteModel(module, Path(file.name), threads=question.threads)
-    tensors = [np.zeros(spec.shape, spec.dtype) for spec in model.inputs]
-    for _ in range(_WARM_UPS):
-        model.run(tensors)
-    taken: list[float] = []
-    while len(taken) < _MOST_RUNS and (len(taken) < _LEAST_RUNS or sum(taken) < question.seconds):
-        begun = time.perf_counter()
-        model.run(tensors)
-        taken.append(time.perf_counter() - begun)
-    return min(taken)
+    return time_runs(load_prefix(data, end, module, question.threads), question.seconds).least_s
 
 
-def _bound_by_longer(seconds: tuple[float, ...]) -> tuple[float, ...]:
+def bound_by_longer(seconds: tuple[float, ...]) -> tuple[float, ...]:
     """Return for each prefix the least of its time and those of longer ones, which do all that it does and more."""
     return tuple(accumulate(reversed(seconds), min))[::-1]
 

@@ -30,24 +30,33 @@ async def prove(trial: Trial, *, within: float = WALL_S) -> Verdict:
 
     """
     started = time.monotonic()
+    answer, status = await ask_child("edge_agent.probe", msgspec.json.encode(trial), within=within)
+    seconds = round(time.monotonic() - started, 2)
+    _log.info("probed", extra={"action": "probe", "status": status, "seconds": seconds})
+    return _read(answer, status)
+
+
+async def ask_child(module: str, question: bytes, *, within: float) -> tuple[bytes, int]:
+    """Start a module of the agent as a child, ask it one question, and return its answer and exit status.
+
+    Raises:
+        ModelRejectedError: it did not end in time; then it is dead.
+
+    """
     child = await asyncio.create_subprocess_exec(
-        *command("edge_agent.probe"),
+        *command(module),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, **_ENVIRONMENT},
         start_new_session=True,
     )
     try:
-        answer, _ = await asyncio.wait_for(child.communicate(msgspec.json.encode(trial)), within)
+        answer, _ = await asyncio.wait_for(child.communicate(question), within)
     except TimeoutError as error:
         raise ModelRejectedError(f"the model did not load and answer within {within:.0f} s", remedy=_REMEDY) from error
     finally:
         await _end(child)
-    _log.info(
-        "probed",
-        extra={"action": "probe", "status": child.returncode, "seconds": round(time.monotonic() - started, 2)},
-    )
-    return _read(answer, child.returncode or 0)
+    return answer, child.returncode or 0
 
 
 def _read(answer: bytes, status: int) -> Verdict:

@@ -76,6 +76,24 @@ class Reconciler:
             )
         return tuple(reports)
 
+    def manifest(self, model: str) -> Manifest:
+        """Return a model's manifest as the bucket has it.
+
+        Raises:
+            ModelRejectedError: there is none, or a bad one.
+
+        """
+        return find_manifest(model, (self._manifests or {}).get(subjects.MODEL_KEY.build(model=model)))
+
+    async def open_store(self) -> Source:
+        """Open where artefacts come from.
+
+        Raises:
+            BusError: it is not there.
+
+        """
+        return await self._bus.blobs(subjects.MODELS_STORE)
+
     def mark_broken(self, shard: Shard, reason: str) -> None:
         """Take note that a shard that was ready keeps failing: it has to prove itself anew."""
         held = self._held.get(shard)
@@ -179,11 +197,11 @@ class Reconciler:
         note(ShardState.FETCHING)
         keep = {each.digest for each, holding in self._held.items() if holding.state is ShardState.READY}
         try:
-            manifest = require_manifest(shard, known)
+            manifest = find_manifest(shard.model, known)
             servable = await self._loader.load(
                 shard,
                 manifest,
-                open_store=self._open_store,
+                open_store=self.open_store,
                 keep=keep,
                 on_state=note,
             )
@@ -211,9 +229,6 @@ class Reconciler:
             except BusError as error:
                 _log.warning("no bucket", extra={"action": "open_bucket", "bucket": name, "error": str(error)})
                 await asyncio.sleep(BUCKET_RETRY_S)
-
-    async def _open_store(self) -> Source:
-        return await self._bus.blobs(subjects.MODELS_STORE)
 
     def _note(self, shard: Shard, state: ShardState, manifest: str | None) -> None:
         held = self._held.get(shard, Holding(state, manifest))
@@ -256,8 +271,8 @@ def read_manifest(key: str, data: bytes) -> Known:
     return Known(digest, manifest)
 
 
-def require_manifest(shard: Shard, known: Known | None) -> Manifest:
-    """Return the manifest of a shard's model.
+def find_manifest(model: str, known: Known | None) -> Manifest:
+    """Return what is known of a model as its manifest.
 
     Raises:
         ModelRejectedError: there is none, or a bad one.
@@ -265,7 +280,7 @@ def require_manifest(shard: Shard, known: Known | None) -> Manifest:
     """
     if known is None or known.manifest is None:
         problem = known.problem if known else "there is no manifest"
-        raise ModelRejectedError(f"{shard.model}: {problem}", remedy="push the model with `bramble model push`")
+        raise ModelRejectedError(f"{model}: {problem}", remedy="push the model with `bramble model push`")
     return known.manifest
 
 

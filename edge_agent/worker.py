@@ -74,6 +74,11 @@ class Worker:
         """Frames that wait for it."""
         return len(self._held) - self._pipeline.in_flight
 
+    @property
+    def served(self) -> int:
+        """Frames that the shards held now have answered."""
+        return sum(post.tally.served for post in self._posts.values())
+
     def tally(self, shard: Shard) -> Tally:
         """Return what the shard has done."""
         post = self._posts.get(shard)

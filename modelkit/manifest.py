@@ -179,6 +179,9 @@ class SimulatedSpec(Strict, frozen=True, kw_only=True):
     """How the model behaves where only its timing is played."""
 
     seconds: Annotated[float, Meta(gt=0, le=60)]  # for one picture
+    operators: Annotated[int, Meta(ge=1, le=1000)] = 1  # that take equally long; it can be cut between any two
+    activation_bytes: Annotated[int, Meta(ge=0, le=64_000_000)] = 0  # that cross every cut
+    memory_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] = 0  # that the operators say they need, in equal parts
 
 
 class Manifest(Strict, frozen=True, kw_only=True):

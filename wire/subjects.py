@@ -62,7 +62,8 @@ JOBS = Subject("jobs.{model}", "durable jobs")
 
 HEARTBEAT = Subject("node.{node}.heartbeat", "a node's health, once a second")
 NODE_EVENT = Subject("node.{node}.event.{kind}", "what happened on a node")
-NODE_COMMAND = Subject("node.{node}.command.{verb}", "drain and undrain a node")
+NODE_COMMAND = Subject("node.{node}.command.{verb}", "drain and undrain a node; have it time a model")
+NODE_PROBE = Subject("node.{node}.probe", "a payload of any kind, answered with as many bytes as asked: times a link")
 
 CAMERA_STATUS = Subject("camera.{camera}.status", "a camera's state and ledger, once a second")
 CAMERA_EVENT = Subject("camera.{camera}.event.{kind}", "what happened to a camera")
@@ -78,6 +79,7 @@ TABLE: tuple[Subject, ...] = (
     HEARTBEAT,
     NODE_EVENT,
     NODE_COMMAND,
+    NODE_PROBE,
     CAMERA_STATUS,
     CAMERA_EVENT,
     CONTROL,
@@ -85,8 +87,12 @@ TABLE: tuple[Subject, ...] = (
 
 CONFIG_BUCKET = "config"
 ASSIGNMENTS_BUCKET = "assignments"
+PROFILES_BUCKET = "profiles"
+LINKS_BUCKET = "links"
 MODELS_STORE = "models"
 
 MODEL_KEY = Subject("models.{model}", "key in the config bucket: a model's manifest as JSON")
 CAMERA_KEY = Subject("cameras.{camera}", "key in the config bucket: a camera's configuration")
 ASSIGNMENT_KEY = Subject("{node}", "key in the assignments bucket: the shards that a node is to serve")
+PROFILE_KEY = Subject("{node}.{digest}", "key in the profiles bucket: how long an artefact takes on a node")
+LINK_KEY = Subject("{node}", "key in the links bucket: a node's way to the server")

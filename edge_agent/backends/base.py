@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from modelkit.manifest import Manifest
 from wire.errors import BrambleError
 from wire.headers import WorkOrder
 from wire.messages import Class, Detection
+from wire.profiles import Profile, ProfileRequest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,5 +124,19 @@ class Backend(Protocol):
         Raises:
             ModelRejectedError: it cannot be loaded, or does not suit its manifest.
             BackendMissingError: the runtime or its device is gone.
+
+        """
+
+
+@runtime_checkable
+class Declaring(Protocol):
+    """A backend whose times are said, not measured."""
+
+    def declare(self, node: str, manifest: Manifest, request: ProfileRequest) -> Profile:
+        """Return the profile that the node plays.
+
+        Raises:
+            BackendMissingError: the model does not say how.
+            BadRequestError: a cut is not inside the model.
 
         """

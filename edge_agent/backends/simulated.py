@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 from edge_agent.backends.base import BackendMissingError, Findings, Prepared, Runtime
 from edge_agent.settings import Profile
-from modelkit.manifest import Manifest
+from modelkit.manifest import Manifest, SimulatedSpec
+from wire.errors import BadRequestError
 from wire.headers import WorkOrder
 from wire.messages import Class, Detection
+from wire.profiles import Profile as NodeProfile
+from wire.profiles import ProfileRequest
 from wire.tensors import MAGIC, decode_tensors
 
 if TYPE_CHECKING:
@@ -82,9 +85,41 @@ class SimulatedBackend:
 
     def serve(self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int) -> SimulatedModel:  # noqa: ARG002
         """Play the model by its manifest's seconds and this node's profile."""
+        _, seconds = self._read(manifest)
+        return SimulatedModel(manifest, seconds)
+
+    def declare(self, node: str, manifest: Manifest, request: ProfileRequest) -> NodeProfile:
+        """Return the profile that the node plays: nothing is measured.
+
+        Raises:
+            BackendMissingError: the model says nothing about being simulated.
+            BadRequestError: a cut is not inside the model.
+
+        """
+        spec, seconds = self._read(manifest)
+        if request.at and not request.at[-1] < spec.operators:
+            raise BadRequestError(
+                f"{manifest.name} has {spec.operators} operators when simulated", remedy="cut between two of them"
+            )
+        return NodeProfile(
+            node=node,
+            model=manifest.name,
+            variant="simulated",
+            digest=request.digest,
+            runtime="simulated 1",
+            threads=1,
+            at=request.at,
+            seconds=tuple(seconds * at / spec.operators for at in (*request.at, spec.operators)),
+            measured_at=time.time(),
+            memory_bytes=spec.memory_bytes,
+            declared=True,
+        )
+
+    def _read(self, manifest: Manifest) -> tuple[SimulatedSpec, float]:
+        """Return how the model plays, and its seconds on this node."""
         if manifest.simulated is None:
             raise BackendMissingError(
                 f"the model {manifest.name} says nothing about being simulated", remedy="add a [simulated] table"
             )
         seconds = self._profile.seconds.get(manifest.name, manifest.simulated.seconds)
-        return SimulatedModel(manifest, seconds / self._profile.speed)
+        return manifest.simulated, seconds / self._profile.speed

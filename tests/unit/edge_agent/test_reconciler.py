@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.reconciler import read_assignment, read_manifest, require_manifest
+from edge_agent.reconciler import find_manifest, read_assignment, read_manifest
 from modelkit.manifest import encode_manifest
 from tests.agent_testing.models import simulated_manifest
 from tests.agent_testing.running_agent import shard_of
@@ -33,7 +33,7 @@ def test_an_assignment_that_cannot_be_read_changes_nothing(data: bytes) -> None:
 def test_a_manifest_is_known_by_its_digest() -> None:
     known = read_manifest("models.sim", encode_manifest(MANIFEST))
     assert known.manifest == MANIFEST
-    assert require_manifest(SHARD, known) == MANIFEST
+    assert find_manifest(SHARD.model, known) == MANIFEST
     assert known.digest == MANIFEST.digest("simulated")
 
 
@@ -42,7 +42,7 @@ def test_a_manifest_that_cannot_be_read_is_kept_as_its_problem(data: bytes) -> N
     known = read_manifest("models.sim", data)
     assert known.manifest is None
     with pytest.raises(ModelRejectedError) as caught:
-        require_manifest(SHARD, known)
+        find_manifest(SHARD.model, known)
     assert known.problem in str(caught.value)
 
 
@@ -55,4 +55,4 @@ def test_a_manifest_under_another_models_key_is_refused() -> None:
 
 def test_a_model_without_a_manifest_is_rejected() -> None:
     with pytest.raises(ModelRejectedError, match="sim: there is no manifest"):
-        require_manifest(SHARD, None)
+        find_manifest(SHARD.model, None)

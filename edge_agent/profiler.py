@@ -1,0 +1,141 @@
+"""Times models on this node when the controller asks, in a child process, while nothing else is served."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from edge_agent.backends.base import Declaring
+from edge_agent.cache import Source
+from edge_agent.loader import Loader
+from edge_agent.prober import ask_child
+from edge_agent.timing import ModelTimes, Question
+from edge_agent.trial import describe_exit
+from edge_agent.worker import Worker, to_wire
+from modelkit.errors import ModelkitError
+from modelkit.manifest import Manifest
+from wire.errors import BadRequestError, BrambleError, ModelRejectedError, NoCapacityError
+from wire.messages import Message
+from wire.profiles import Profile, ProfileRequest
+
+CUTTABLE = ("cpu-f32", "cpu-int8")
+"""Variants whose files are ``.tflite`` for the processor, so that prefixes of them run too."""
+
+Reply = Callable[[Message | BrambleError], Awaitable[None]]
+
+_log = logging.getLogger("bramble.agent")
+
+
+class Shelf(Protocol):
+    """Where manifests and artefacts are."""
+
+    def manifest(self, model: str) -> Manifest:
+        """Return a model's manifest; raises ModelRejectedError."""
+
+    async def open_store(self) -> Source:
+        """Open where artefacts come from; raises BusError."""
+
+
+class Profiler:
+    """Carries out one :class:`wire.profiles.ProfileRequest` at a time."""
+
+    def __init__(self, node: str, loader: Loader, worker: Worker, shelf: Shelf) -> None:
+        self._node = node
+        self._loader = loader
+        self._worker = worker
+        self._shelf = shelf
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, request: ProfileRequest, reply: Reply) -> None:
+        """Begin to measure; ``reply`` gets the profile, or the error.
+
+        Raises:
+            NoCapacityError: the node is at work, or measures already.
+
+        """
+        if self._task is not None and not self._task.done():
+            raise NoCapacityError(f"{self._node} is already timing a model", remedy="ask again in a minute")
+        if self._worker.in_flight + self._worker.queued:
+            raise NoCapacityError(f"{self._node} is at work: times would be wrong", remedy="ask again when it is idle")
+        self._task = asyncio.create_task(self._answer(request, reply), name="profile")
+
+    async def close(self) -> None:
+        """Give up what is being measured."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+
+    async def _answer(self, request: ProfileRequest, reply: Reply) -> None:
+        try:
+            profile: Profile | BrambleError = await self._measure(request)
+        except (BrambleError, ModelkitError) as error:
+            profile = to_wire(error)
+        try:
+            await reply(profile)
+        except BrambleError as error:
+            _log.warning("a profile was lost", extra={"action": "profile", "error": str(error)})
+
+    async def _measure(self, request: ProfileRequest) -> Profile:
+        manifest = self._shelf.manifest(request.model)
+        if manifest.digest(request.variant) != request.digest:
+            raise ModelRejectedError(
+                f"the manifest of {request.model} does not offer {request.digest[:12]}", remedy="push the model again"
+            )
+        backend = self._loader.backend(request.variant)
+        if isinstance(backend, Declaring):
+            return backend.declare(self._node, manifest, request)
+        if request.at and request.variant not in CUTTABLE:
+            raise BadRequestError(f"{request.variant} cannot be cut", remedy="ask for the whole model only")
+        source = await self._shelf.open_store()
+        artefact, known = manifest.artefact(request.variant), manifest.known_answer
+        path = await self._loader.fetch(artefact.sha256, artefact.bytes, source)
+        picture = await self._loader.fetch(known.sha256, known.bytes, source) if known else None
+        question = Question(
+            backend=backend.name,
+            variant=request.variant,
+            manifest=manifest,
+            artefact=str(path),
+            picture=str(picture) if picture else None,
+            threads=self._loader.threads,
+            at=request.at,
+        )
+        begun, served = time.monotonic(), self._worker.served
+        times = await _ask(question, within=request.within_s)
+        if self._worker.served != served:
+            raise NoCapacityError(f"{self._node} got work meanwhile: the times are wrong", remedy="ask when it is idle")
+        seconds = round(time.monotonic() - begun, 1)
+        _log.info("timed", extra={"action": "profile", "model": request.model, "seconds": seconds})
+        return Profile(
+            node=self._node,
+            model=request.model,
+            variant=request.variant,
+            digest=request.digest,
+            runtime=times.runtime,
+            threads=self._loader.threads,
+            at=request.at,
+            seconds=times.seconds,
+            measured_at=time.time(),
+            frame_s=times.frame_s,
+            result_s=times.result_s,
+            load_s=times.load_s,
+            memory_bytes=times.memory_bytes,
+            slowdown=times.slowdown,
+        )
+
+
+async def _ask(question: Question, *, within: float) -> ModelTimes:
+    answer, status = await ask_child("edge_agent.model_times", msgspec.json.encode(question), within=within)
+    if status != 0:
+        raise ModelRejectedError(f"timing failed: {describe_exit(status)}", remedy="see the agent's log on the node")
+    try:
+        times = msgspec.json.decode(answer, type=ModelTimes)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelRejectedError(f"the times cannot be read: {error}", remedy="see the agent's log") from error
+    if times.problem:
+        raise ModelRejectedError(times.problem, remedy=times.remedy)
+    return times
