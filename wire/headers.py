@@ -6,12 +6,18 @@ People's headers choose how ``infer.<model>`` answers; the programs' headers car
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import msgspec
+
+from wire.cuts import CUT_PATTERN
 from wire.errors import BadRequestError
-from wire.ids import check_token
+from wire.ids import MAX_STAGES, check_token
+from wire.messages import StageTimings
+from wire.precision import Precision
 
 DEADLINE = "Bramble-Deadline-Ms"
 TOP_K = "Bramble-Top-K"
@@ -20,13 +26,23 @@ ANSWER = "Bramble-Answer"
 FRAME = "Bramble-Frame"
 ITINERARY = "Bramble-Itinerary"
 DIGEST = "Bramble-Digest"
+CUT = "Bramble-Cut"
+WIRE = "Bramble-Wire"
+PICTURE = "Bramble-Picture"
+STAGES = "Bramble-Stages"
+SENT = "Bramble-Sent"
+KNOCK = "Bramble-Knock"
 ERROR = "Bramble-Error"
 
 DEFAULT_DEADLINE_MS = 5000
 DEFAULT_TOP_K = 5
 MAX_DEADLINE_MS = 600_000
 MAX_TOP_K = 1000
-MAX_STAGES = 64
+MAX_PICTURE_SIDE = 1 << 16
+MAX_STAGES_TEXT = 32 << 10  # characters of the stages' timings
+
+_CUT = re.compile(CUT_PATTERN)
+_stages = msgspec.json.Decoder(tuple[StageTimings, ...])
 
 
 class AnswerKind(StrEnum):
@@ -72,10 +88,11 @@ class InferOptions:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One stop of an itinerary: a node serves a stage."""
+    """One stop of an itinerary: a node serves a stage, and sends what it computed on in ``wire``."""
 
     node: str
     stage: int
+    wire: Precision = Precision.EXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +100,19 @@ class WorkOrder:
     """What travels with a frame from node to node.
 
     ``deadline_ms`` is the time left when it was sent, so that clocks need not agree; each hop takes off what it used.
+    The fields from ``cut`` on are for models that run as shards: each stage adds its own to ``done``.
     """
 
     frame: str
-    digest: str
+    digest: str  # of the whole model, also where nodes hold shards of it
     itinerary: tuple[Hop, ...]
     deadline_ms: int
     top_k: int = DEFAULT_TOP_K
     threshold: float | None = None
+    cut: str | None = None  # None: the whole model
+    picture: tuple[int, int] | None = None  # width and height of the frame, for the last stage's answer
+    done: tuple[StageTimings, ...] = ()  # one a stage that the frame has passed
+    sent_at: float | None = None  # Unix seconds, by the sender's clock
 
     def to_headers(self) -> dict[str, str]:
         """Return the headers that say so."""
@@ -103,6 +125,17 @@ class WorkOrder:
         }
         if self.threshold is not None:
             headers[THRESHOLD] = repr(self.threshold)
+        if self.cut is None:
+            return headers
+        headers[CUT] = self.cut
+        if any(hop.wire is not Precision.EXACT for hop in self.itinerary):
+            headers[WIRE] = ",".join(hop.wire for hop in self.itinerary)
+        if self.picture is not None:
+            headers[PICTURE] = f"{self.picture[0]}x{self.picture[1]}"
+        if self.done:
+            headers[STAGES] = msgspec.json.encode(self.done).decode("ascii")
+        if self.sent_at is not None:
+            headers[SENT] = f"{self.sent_at:.6f}"
         return headers
 
     @classmethod
@@ -110,18 +143,29 @@ class WorkOrder:
         """Read a work order out of headers.
 
         Raises:
-            BadRequestError: one is missing or malformed.
+            BadRequestError: one is missing or malformed, or does not go with the others.
 
         """
         found = _fold(headers)
         threshold = found.get(THRESHOLD.lower())
-        return cls(
+        cut = found.get(CUT.lower())
+        itinerary = _read_itinerary(_require(found, ITINERARY), found.get(WIRE.lower()))
+        order = cls(
             frame=check_token(_require(found, FRAME), "frame id"),
             digest=check_token(_require(found, DIGEST), "digest"),
-            itinerary=_read_itinerary(_require(found, ITINERARY)),
+            itinerary=itinerary,
             deadline_ms=_read_int(found, DEADLINE, 0, 1, MAX_DEADLINE_MS),
             top_k=_read_int(found, TOP_K, DEFAULT_TOP_K, 1, MAX_TOP_K),
             threshold=None if threshold is None else _read_share(THRESHOLD, threshold),
+        )
+        if cut is None:
+            return order
+        return replace(
+            order,
+            cut=_read_cut(cut),
+            picture=_read_picture(found.get(PICTURE.lower())),
+            done=_read_stages(found.get(STAGES.lower()), itinerary),
+            sent_at=_read_sent(found.get(SENT.lower())),
         )
 
 
@@ -165,14 +209,70 @@ def _read_answer(text: str) -> AnswerKind:
         raise BadRequestError(f"{ANSWER}: {text[:40]!r} is not known", remedy=f"give {kinds}") from None
 
 
-def _read_itinerary(text: str) -> tuple[Hop, ...]:
+def _read_itinerary(text: str, wire: str | None) -> tuple[Hop, ...]:
     parts = text.split(",", MAX_STAGES)
     if len(parts) > MAX_STAGES:
         raise BadRequestError(f"{ITINERARY}: more than {MAX_STAGES} stages")
+    precisions = [Precision.EXACT] * len(parts) if wire is None else _read_wire(wire)
+    if len(precisions) != len(parts):
+        raise BadRequestError(
+            f"{WIRE}: {len(precisions)} precisions for {len(parts)} stages", remedy="give one a stage"
+        )
     hops = []
-    for part in parts:
+    for part, precision in zip(parts, precisions, strict=True):
         node, slash, stage = part.partition("/")
         if not slash or not (stage.isascii() and stage.isdigit() and len(stage) <= 2):  # noqa: PLR2004 - MAX_STAGES has two digits
             raise BadRequestError(f"{ITINERARY}: {part[:80]!r} is not node/stage")
-        hops.append(Hop(check_token(node, "node"), int(stage)))
+        hops.append(Hop(check_token(node, "node"), int(stage), precision))
     return tuple(hops)
+
+
+def _read_wire(text: str) -> list[Precision]:
+    try:
+        return [Precision(part) for part in text.split(",", MAX_STAGES)]
+    except ValueError as error:
+        kinds = ", ".join(Precision)
+        raise BadRequestError(f"{WIRE}: {text[:80]!r} is not known", remedy=f"give any of {kinds} a stage") from error
+
+
+def _read_cut(text: str) -> str:
+    if not _CUT.match(text):
+        raise BadRequestError(f"{CUT}: {text[:40]!r} is not a cut's identity", remedy="give 16 hexadecimal digits")
+    return text
+
+
+def _read_picture(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    width, _, height = text.partition("x")
+    sides = [
+        int(side) if side.isascii() and side.isdigit() and len(side) <= len(str(MAX_PICTURE_SIDE)) else 0
+        for side in (width, height)
+    ]
+    if not all(0 < side <= MAX_PICTURE_SIDE for side in sides):
+        raise BadRequestError(f"{PICTURE}: {text[:40]!r} is not a size such as 640x480")
+    return sides[0], sides[1]
+
+
+def _read_stages(text: str | None, itinerary: Sequence[Hop]) -> tuple[StageTimings, ...]:
+    if text is None:
+        return ()
+    try:
+        done = _stages.decode(text[:MAX_STAGES_TEXT])
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        raise BadRequestError(f"{STAGES}: not the timings of stages: {error}") from error
+    if [each.node for each in done] != [hop.node for hop in itinerary[: len(done)]]:
+        raise BadRequestError(f"{STAGES}: {len(done)} stages that are not the itinerary's first ones")
+    return done
+
+
+def _read_sent(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < 1e11:  # noqa: PLR2004 - beyond any clock; keeps the arithmetic finite
+        raise BadRequestError(f"{SENT}: {text[:40]!r} is not a time in Unix seconds")
+    return seconds

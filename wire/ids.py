@@ -17,6 +17,9 @@ _TOKEN = re.compile(NAME_PATTERN)
 Token = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=64, description="A name that is safe inside a subject")]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="SHA-256 in lower-case hex")]
 
+MAX_STAGES = 64
+"""That a model may be cut into: more would only be hops. Itineraries are bounded by it."""
+
 REQUESTS = "request"
 """The source name of pictures that people send to ``infer.<model>``; no camera may have it."""
 

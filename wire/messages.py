@@ -11,8 +11,10 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
+from wire.cuts import CutId
 from wire.errors import BadRequestError, ErrorBody
-from wire.ids import Digest, Token
+from wire.ids import MAX_STAGES, Digest, Token
+from wire.precision import Precision
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -57,17 +59,38 @@ class Timings(Message, frozen=True, omit_defaults=True):
     total_ms: NotNegative = 0.0  # from the capture (or the request's arrival) to the result
 
 
+class StageTimings(Message, frozen=True, omit_defaults=True):
+    """Where a frame's time went at one stage of a pipeline, in milliseconds."""
+
+    node: Token
+    network_ms: float = 0.0  # from the stage before, by both nodes' clocks: off by what these differ, even below 0
+    queue_ms: NotNegative = 0.0
+    decode_ms: NotNegative = 0.0  # of the picture, or of what the stage before sent
+    preprocess_ms: NotNegative = 0.0
+    infer_ms: NotNegative = 0.0
+    postprocess_ms: NotNegative = 0.0  # at the last stage; before it: coding what goes on
+    sent_bytes: Count = 0  # to the next stage
+
+    @property
+    def busy_ms(self) -> float:
+        """The node's own time for the frame, without its waiting."""
+        return self.decode_ms + self.preprocess_ms + self.infer_ms + self.postprocess_ms
+
+
 class Answer(Message, frozen=True, omit_defaults=True):
-    """What the last node of an itinerary replies to the controller."""
+    """What the last node of an itinerary replies to the controller. ``timings`` add up all stages."""
 
     frame: str
     model: Token
     version: str
-    digest: Digest  # of the artefact that ran
+    digest: Digest  # of the artefact that ran, the whole one where it ran as shards
     nodes: tuple[Token, ...]
     width: Count
     height: Count
     timings: Timings
+    cut: CutId | None = None  # None: the whole model
+    stages: tuple[StageTimings, ...] = ()  # of a cut model: one a stage, in order
+    wire: tuple[Precision, ...] = ()  # what each hop between stages was sent in; empty: all exact
     classes: tuple[Class, ...] | None = None
     detections: tuple[Detection, ...] | None = None
 
@@ -90,7 +113,11 @@ class Result(Message, frozen=True, omit_defaults=True):
     height: Count = 0
     classes: tuple[Class, ...] | None = None
     detections: tuple[Detection, ...] | None = None
+    cut: CutId | None = None  # None: the whole model ran on one node
+    stages: tuple[StageTimings, ...] = ()  # of a cut model: one a stage, in order
+    wire: tuple[Precision, ...] = ()  # what each hop between stages was sent in; empty: all exact
     redone: bool = False  # a second node had to be asked
+    cached: bool = False  # the same picture had been answered before; no node was asked
     error: ErrorBody | None = None
 
 
@@ -106,15 +133,38 @@ class ShardState(StrEnum):
     REJECTED = "rejected"
 
 
-class Shard(Message, frozen=True):
-    """A half-open range of a model's operators that a node is to serve; ``stage`` counts from 0."""
+class Shard(Message, frozen=True, omit_defaults=True):
+    """What a node is to serve of a model: all of it, or the operators ``[start, end)`` as one stage of a cut.
+
+    A whole model is its only stage and names neither operators, nor ``whole``, nor ``cut``.
+    """
 
     model: Token
     version: str
     variant: str
-    digest: Digest
-    stage: Count = 0
-    stages: Annotated[int, Meta(ge=1)] = 1
+    digest: Digest  # of the file that the node loads
+    stage: Count = 0  # from 0
+    stages: Annotated[int, Meta(ge=1, le=MAX_STAGES)] = 1
+    start: Count = 0
+    end: Count = 0
+    whole: Digest | None = None  # of the artefact that was cut, as the manifest names it
+    cut: CutId | None = None  # wire.cuts.cut_id
+    wire: Precision = Precision.EXACT  # in which the stage sends on what it computes
+
+    def __post_init__(self) -> None:
+        """Hold the fields against each other."""
+        described = (self.end > 0, self.whole is not None, self.cut is not None)
+        if self.stages == 1 and (any(described) or self.start or self.wire is not Precision.EXACT):
+            raise ValueError("a whole model has neither operators, nor a cut, nor a precision to send on in")
+        if self.stages > 1 and not all(described):
+            raise ValueError("a stage needs its operators, the digest of the whole model and the cut")
+        if self.stage >= self.stages or (self.stages > 1 and self.start >= self.end):
+            raise ValueError(f"stage {self.stage} of {self.stages} cannot be the operators {self.start} to {self.end}")
+
+    @property
+    def artefact(self) -> str:
+        """The digest by which manifest, work orders and results know the model."""
+        return self.whole or self.digest
 
 
 class Assignment(Message, frozen=True):

@@ -68,6 +68,8 @@ NODE_PROBE = Subject("node.{node}.probe", "a payload of any kind, answered with 
 CAMERA_STATUS = Subject("camera.{camera}.status", "a camera's state and ledger, once a second")
 CAMERA_EVENT = Subject("camera.{camera}.event.{kind}", "what happened to a camera")
 
+MODEL_EVENT = Subject("model.{model}.event.{kind}", "what happened to a model: cuts proved or refused, plans changed")
+
 CONTROL = Subject("control.{noun}.{verb}", "what an operator asks of the controllers")
 
 TABLE: tuple[Subject, ...] = (
@@ -82,6 +84,7 @@ TABLE: tuple[Subject, ...] = (
     NODE_PROBE,
     CAMERA_STATUS,
     CAMERA_EVENT,
+    MODEL_EVENT,
     CONTROL,
 )
 

@@ -92,6 +92,6 @@ def _map_ends(known: Sequence[Table], indices: Sequence[int], places: _Numbers) 
         names.setdefault(entry.number("tensor_index"), []).append(entry.data("name"))
     return tuple(
         Table("TensorMap", {"name": name, "tensor_index": places[index]})
-        for index in indices
+        for index in dict.fromkeys(indices)
         for name in names.get(index, [pack_text(f"tensor_{index}")])
     )

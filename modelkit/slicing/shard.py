@@ -21,7 +21,11 @@ class CutRefusedError(ModelRejectedError):
 
 @dataclass(frozen=True)
 class Shard:
-    """Operators `[start, end)` of a model."""
+    """Operators `[start, end)` of a model.
+
+    What passes it by, since only later shards or the result need it, is among both its inputs and its outputs: what one
+    shard puts out is what the next takes, in the same order.
+    """
 
     start: int
     end: int
@@ -49,7 +53,7 @@ def slice_out(model: Model, start: int, end: int) -> Shard:
     graph = model.graph
     _check_range(graph, start, end)
     operators = _collect_operators(graph, start, end)
-    inputs, outputs = _find_inputs(graph, start, end), _find_outputs(graph, start, end)
+    inputs, outputs = _find_inputs(graph, start), _find_outputs(graph, end)
     root = assemble(model, operators, inputs, outputs)
     ends = (tuple(graph.tensors[index] for index in indices) for indices in (inputs, outputs))
     return Shard(start, end, write_table(root, IDENTIFIER), *ends)
@@ -70,23 +74,16 @@ def _check_range(graph: Graph, start: int, end: int) -> None:
             )
 
 
-def _find_inputs(graph: Graph, start: int, end: int) -> tuple[int, ...]:
-    """What the shard's operators read of what exists at `start`; the first shard also takes inputs that none reads."""
-    read = {tensor for operator in graph.operators[start:end] for tensor in operator.inputs}
-    if start == 0:
-        read.update(tensor for tensor in graph.inputs if tensor not in graph.deaths)
-    return tuple(tensor for tensor, birth in graph.births.items() if birth <= start and tensor in read)
+def _find_inputs(graph: Graph, start: int) -> tuple[int, ...]:
+    """All that crosses at `start`, also what only later shards read: then a chain needs no wiring beside its files."""
+    return graph.inputs if start == 0 else tuple(tensor.index for tensor in graph.crossing(start))
 
 
-def _find_outputs(graph: Graph, start: int, end: int) -> tuple[int, ...]:
-    """What the shard computes and others need; the last shard has the model's order and its constant outputs."""
-    computed = [tensor for operator in graph.operators[start:end] for tensor in operator.outputs]
+def _find_outputs(graph: Graph, end: int) -> tuple[int, ...]:
+    """All that crosses at `end`; the last shard has the model's own outputs in their order."""
     if end < len(graph.operators):
-        return tuple(tensor for tensor in computed if graph.deaths.get(tensor, -1) >= end)
-    own = {*computed, *(tensor for tensor in graph.outputs if tensor not in graph.births)}
-    if start == 0:
-        own.update(graph.inputs)
-    return tuple(dict.fromkeys(tensor for tensor in graph.outputs if tensor in own))
+        return tuple(tensor.index for tensor in graph.crossing(end))
+    return graph.outputs
 
 
 def _collect_operators(graph: Graph, start: int, end: int) -> list[Operator]:

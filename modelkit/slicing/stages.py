@@ -26,8 +26,12 @@ class Stage:
     """One shard at its place in the chain."""
 
     shard: Shard
-    arrives: tuple[Arrival, ...]  # all that the stage is sent
-    leaves: tuple[Tensor, ...]  # all that it sends on: `passes`, then what the shard computed
+    arrives: tuple[Arrival, ...]  # all that the stage is sent, in the order of the shard's inputs
+
+    @property
+    def leaves(self) -> tuple[Tensor, ...]:
+        """All that it sends on."""
+        return self.shard.outputs
 
     @property
     def passes(self) -> tuple[Tensor, ...]:
@@ -38,7 +42,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The whole model as a chain of stages. What the last one sends on holds the model's outputs."""
+    """The whole model as a chain of stages: each takes what the one before sends on, the last gives the outputs."""
 
     stages: tuple[Stage, ...]
     inputs: tuple[Tensor, ...]  # of the model, in its order
@@ -63,10 +67,7 @@ def split(data: bytes, at: Sequence[int]) -> Pipeline:
 
 
 def _wire(graph: Graph, shard: Shard, shards: Sequence[Shard]) -> Stage:
-    arriving = graph.inputs if shard.start == 0 else [tensor.index for tensor in graph.crossing(shard.start)]
-    arrives = tuple(Arrival(graph.tensors[index], _find_origin(graph, index, shards)) for index in arriving)
-    passing = [tensor for tensor in graph.crossing(shard.end) if tensor not in shard.outputs]
-    return Stage(shard, arrives, (*passing, *shard.outputs))
+    return Stage(shard, tuple(Arrival(tensor, _find_origin(graph, tensor.index, shards)) for tensor in shard.inputs))
 
 
 def _find_origin(graph: Graph, tensor: int, shards: Sequence[Shard]) -> int:

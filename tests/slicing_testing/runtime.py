@@ -30,14 +30,11 @@ def run(data: bytes, inputs: Sequence[np.ndarray], kernels: OpResolverType = DEL
 def run_chain(
     pipeline: Pipeline, inputs: Sequence[np.ndarray], kernels: OpResolverType = DELEGATED
 ) -> list[np.ndarray]:
-    """Each stage sees what the stage before handed on, and nothing else."""
-    message = {tensor.index: value for tensor, value in zip(pipeline.inputs, inputs, strict=True)}
+    """Each stage is given what the stage before put out, as it is."""
+    values = list(inputs)
     for stage in pipeline.stages:
-        assert {arrival.tensor.index for arrival in stage.arrives} == set(message)
-        outputs = run(stage.shard.data, [message[tensor.index] for tensor in stage.shard.inputs], kernels)
-        message |= {tensor.index: value for tensor, value in zip(stage.shard.outputs, outputs, strict=True)}
-        message = {tensor.index: message[tensor.index] for tensor in stage.leaves}
-    return [message[tensor.index] for tensor in pipeline.outputs]
+        values = run(stage.shard.data, values, kernels)
+    return values
 
 
 def make_inputs(data: bytes) -> list[np.ndarray]:

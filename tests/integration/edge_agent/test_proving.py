@@ -19,6 +19,7 @@ from wire.messages import Shard, ShardState
 
 JPEG = make_jpeg()
 TFLITE = SmallClassifier().finish()
+STAGE = {"stages": 2, "end": 3, "whole": "1" * 64, "cut": "2" * 16}
 
 
 async def rejection(agent: RunningAgent, manifest: Manifest) -> str:
@@ -106,7 +107,7 @@ async def test_a_model_whose_labels_do_not_suit_it_is_rejected(bus: Bus, broker:
         ({"digest": "1" * 64}, "the manifest offers"),
         ({"version": "9"}, "the manifest offers"),
         ({"variant": "onnx"}, "has no file for variant 'onnx'"),
-        ({"stages": 2}, "this agent serves whole models"),
+        (STAGE, "this agent serves whole models"),
     ],
 )
 async def test_an_assignment_that_does_not_suit_the_manifest_is_rejected(

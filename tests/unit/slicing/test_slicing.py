@@ -29,6 +29,7 @@ HALF = change(PLAIN, halve("wide/kernel", "first/kernel", "logits/weights"))
 MANY_ENDS = change(PLAIN, put_out("again", "scores", "picture", "wide/bias"))
 MODELS = {
     "plain": PLAIN,
+    "repeated_end": change(PLAIN, sign, put_out("scores", "scores")),
     "half": HALF,
     "behind": move_buffers_behind(PLAIN),
     "half_behind": move_buffers_behind(HALF),
@@ -70,10 +71,10 @@ def test_all_ranges_of_operators_are_models_that_load() -> None:
             assert names(shard.outputs) == [detail["name"] for detail in loaded.get_output_details()]
 
 
-def test_a_shard_takes_just_what_it_reads_and_gives_just_what_others_need() -> None:
+def test_a_shard_takes_all_that_crosses_at_its_start_and_gives_all_that_crosses_at_its_end() -> None:
     shard = slice_model(PLAIN, 2, 5)
     assert names(shard.inputs) == ["again"]
-    assert names(shard.outputs) == ["thin"]
+    assert names(shard.outputs) == ["again", "thin"]
     assert names(slice_model(PLAIN, 1, 4).outputs) == ["again", "deep"]
 
 
@@ -88,8 +89,8 @@ def test_stages_hand_on_what_only_later_ones_need() -> None:
 def test_outputs_computed_early_travel_to_the_end_and_constant_ones_come_from_the_last_shard() -> None:
     pipeline = split(MANY_ENDS, (4,))
     assert names(pipeline.outputs) == ["again", "scores", "picture", "wide/bias"]
-    assert names(pipeline.stages[0].shard.outputs) == ["again", "deep"]
-    assert names(pipeline.stages[1].shard.outputs) == ["scores", "wide/bias"]
+    assert names(pipeline.stages[0].shard.outputs) == ["picture", "again", "deep"]
+    assert names(pipeline.stages[1].shard.outputs) == ["again", "scores", "picture", "wide/bias"]
     assert names(pipeline.stages[1].passes) == ["picture", "again"]
 
 

@@ -16,6 +16,7 @@ from wire.messages import (
     Heartbeat,
     Message,
     Result,
+    Shard,
     SourceRequest,
     Timings,
     decode,
@@ -67,6 +68,30 @@ def test_a_value_out_of_range_is_refused(change: dict[str, object]) -> None:
     assert decode(msgspec.json.encode(good), CameraConfig).camera == "a"
     with pytest.raises(BadRequestError):
         decode(msgspec.json.encode(good | change), CameraConfig)
+
+
+STAGE = {
+    "model": "m", "version": "1", "variant": "cpu-f32", "digest": "0" * 64, "stage": 1, "stages": 3, "start": 16,
+    "end": 40, "whole": "1" * 64, "cut": "2" * 16,
+}  # fmt: skip
+
+
+def test_a_stage_and_a_whole_model_are_known_by_the_digest_of_the_whole() -> None:
+    stage = decode(msgspec.json.encode(STAGE), Shard)
+    assert (stage.digest, stage.artefact) == ("0" * 64, "1" * 64)
+    whole = Shard(model="m", version="1", variant="cpu-f32", digest="1" * 64)
+    assert whole.artefact == "1" * 64
+    assert decode(encode(whole), Shard) == whole
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"stage": 3}, {"end": 16}, {"start": 40}, {"whole": None}, {"cut": None}, {"cut": "x"}, {"stages": 65},
+     {"stage": 0, "stages": 1}, {"wire": "f8"}],
+)  # fmt: skip
+def test_a_shard_that_contradicts_itself_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(BadRequestError):
+        decode(msgspec.json.encode(STAGE | change), Shard)
 
 
 def test_messages_cannot_be_changed() -> None:
