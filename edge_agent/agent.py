@@ -53,7 +53,7 @@ async def run_agent(settings: Settings) -> None:
     backends = find_backends(settings.backends, settings.profile)
     cache = Cache(settings.cache, settings.cache_bytes)
     cache.open()
-    loader = Loader(backends, cache, settings.threads)
+    loader = Loader(backends, cache, settings.threads, settings.trust)
     notifier = Notifier(os.environ)
     async with connect_patiently(context, name=f"agent-{settings.node}", notifier=notifier, stop=stop) as bus:
         if bus is not None:

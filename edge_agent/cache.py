@@ -25,6 +25,9 @@ class Source(Protocol):
     async def get_file(self, digest: str, path: Path, *, within: float = 120.0) -> None:
         """Write the blob into the file."""
 
+    async def get_bytes(self, name: str, *, limit: int, within: float = 10.0) -> bytes | None:
+        """Return a small blob, or None."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -9,28 +9,40 @@ import platform
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from edge_agent.backends.base import Backend, BackendMissingError, Servable
 from edge_agent.cache import Cache, Source
 from edge_agent.prober import prove
 from edge_agent.trial import Trial, bound_memory, fingerprint
+from edge_agent.trust import Trust
 from modelkit.digest import sha256_bytes
-from modelkit.manifest import Manifest, encode_manifest
+from modelkit.manifest import MAX_SIGNATURE_BYTES, Manifest, encode_manifest
 from wire.errors import ModelRejectedError
 from wire.messages import Shard, ShardState
+from wire.subjects import SIGNATURE_BLOB
 
 SUSPENDED_S = 60.0
 
 _log = logging.getLogger("bramble.agent")
 
 
+class _Files(NamedTuple):
+    """What a model is proved with."""
+
+    artefact: Path
+    picture: Path | None
+    signature: str | None
+
+
 class Loader:
     """Loads shards, one at a time: a small machine has memory for one model more than it serves, hardly for two."""
 
-    def __init__(self, backends: Mapping[str, Backend], cache: Cache, threads: int) -> None:
+    def __init__(self, backends: Mapping[str, Backend], cache: Cache, threads: int, trust: Trust) -> None:
         self._backends = backends
         self._cache = cache
         self._threads = threads
+        self._trust = trust
         self._suspended: dict[str, float] = {}
 
     @property
@@ -105,27 +117,52 @@ class Loader:
         backend = self.backend(shard.variant)
         path: Path | None = None
         if shard.variant in {artefact.variant for artefact in manifest.artefacts}:
-            fetch = functools.partial(self._cache.fetch, source=await open_store(), keep={*keep, shard.digest})
+            store = await open_store()
+            fetch = functools.partial(self._cache.fetch, source=store, keep={*keep, shard.digest})
             path = await fetch(shard.digest, manifest.artefact(shard.variant).bytes)
             runtime = await asyncio.to_thread(backend.find)
-            mark = fingerprint(sha256_bytes(encode_manifest(manifest)), shard.variant, runtime, platform.machine())
+            described = sha256_bytes(encode_manifest(manifest))
+            mark = fingerprint(described, shard.variant, runtime, platform.machine(), self._trust)
             if not self._cache.is_proved(shard.digest, mark):
                 on_state(ShardState.PROVING)
+                signature = await self._fetch_signature(manifest.name, described, store)
                 known = manifest.known_answer
                 picture = await fetch(known.sha256, known.bytes) if known else None
-                await prove(self._pose(shard, manifest, backend, path, picture))
+                await prove(self._pose(shard, manifest, backend, _Files(path, picture, signature)))
                 self._cache.note_proof(shard.digest, mark)
         return await asyncio.to_thread(lambda: backend.serve(manifest, shard.variant, path, threads=self._threads))
 
-    def _pose(self, shard: Shard, manifest: Manifest, backend: Backend, path: Path, picture: Path | None) -> Trial:
+    async def _fetch_signature(self, model: str, manifest_digest: str, store: Source) -> str | None:
+        """Return the model's signature, None where none is asked for.
+
+        Raises:
+            ModelRejectedError: there is none, and unsigned models are not served here.
+
+        """
+        if not self._trust.wants_signature:
+            return None
+        found = await store.get_bytes(SIGNATURE_BLOB.build(manifest=manifest_digest), limit=MAX_SIGNATURE_BYTES)
+        if found is not None:
+            return found.decode("utf-8", errors="replace")
+        if not self._trust.allow_unsigned:
+            raise ModelRejectedError(
+                f"{model} is not signed, and this node serves signed models only",
+                remedy="sign it: `bramble model push` does, with the operator's key",
+            )
+        _log.warning("an unsigned model is allowed here", extra={"action": "trust", "model": model})
+        return None
+
+    def _pose(self, shard: Shard, manifest: Manifest, backend: Backend, files: _Files) -> Trial:
         return Trial(
             backend=backend.name,
             variant=shard.variant,
             manifest=manifest,
-            artefact=str(path),
-            picture=str(picture) if picture else None,
+            artefact=str(files.artefact),
+            picture=str(files.picture) if files.picture else None,
             threads=self._threads,
             memory_bytes=bound_memory(manifest.artefact(shard.variant).bytes),
+            signature=files.signature,
+            trusted=self._trust.keys,
         )
 
 

@@ -51,11 +51,20 @@ def judge(request: bytes) -> Verdict:
 def _prove(trial: Trial) -> None:
     from edge_agent.backends.picture_model import PictureModel  # noqa: PLC0415 - numpy comes after the bounds
 
+    _check_signature(trial)
     backend = make_backend(trial.backend, Profile())
     servable = backend.serve(trial.manifest, trial.variant, Path(trial.artefact), threads=trial.threads)
     if not isinstance(servable, PictureModel):
         raise InternalError(f"the backend {trial.backend} has nothing to prove")
     servable.prove(Path(trial.picture).read_bytes() if trial.picture else None)
+
+
+def _check_signature(trial: Trial) -> None:
+    if trial.signature is None:
+        return
+    from modelkit.signature import verify  # noqa: PLC0415 - cryptography is loaded here, not in the agent itself
+
+    verify(trial.signature.encode(), trial.manifest, [key.encode() for key in trial.trusted])
 
 
 def _bound(memory: int) -> None:

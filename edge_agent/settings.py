@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge_agent.trust import Trust, read_trust
 from wire.errors import BadRequestError
 from wire.ids import check_token
 
@@ -45,6 +46,7 @@ class Settings:
     backends: tuple[str, ...]  # names of backends; ("auto",): all whose runtime is installed
     threads: int  # of the inference runtime
     profile: Profile
+    trust: Trust
     log_level: str
     journal: bool  # the log's reader adds the time itself
 
@@ -65,6 +67,7 @@ def parse_settings(arguments: Sequence[str], *, environ: Mapping[str, str]) -> S
         backends=tuple(name for name in found.backends.split(",") if name),
         threads=found.threads or min(_USUAL_THREADS, len(os.sched_getaffinity(0))),
         profile=load_profile(found.profile) if found.profile else Profile(),
+        trust=read_trust(found.trust, allow_unsigned=found.allow_unsigned),
         log_level=found.log_level,
         journal=found.journal,
     )
@@ -108,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         "--threads", type=_between(1, MAX_THREADS), metavar="N", help="threads of the runtime (default: cores, up to 4)"
     )
     add("--profile", type=Path, metavar="FILE", help="TOML: how fast the simulated backend is")
+    add("--trust", type=Path, metavar="FILE|DIR", help="serve only models signed by these public keys")
+    add("--allow-unsigned", action="store_true", help="with --trust: serve models without a signature all the same")
     add("--log-level", choices=_LEVELS, default="info")
     add("--journal", action="store_true", help="log without the time, which a journal adds itself")
     return parser

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from edge_agent.backends.base import Runtime
+from edge_agent.trust import Trust
 from modelkit.manifest import Manifest
 
 WALL_S = 60.0  # a Raspberry Pi 4 needs 2 to 5 s
@@ -28,6 +29,8 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     picture: str | None  # path of the known answer's picture
     threads: Annotated[int, Meta(ge=1)]
     memory_bytes: Annotated[int, Meta(ge=1)]
+    signature: str | None = None
+    trusted: tuple[str, ...] = ()  # public keys as PEM; with any, the signature is checked before the model is loaded
 
 
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,9 +46,9 @@ def bound_memory(artefact_bytes: int) -> int:
     return _MEMORY_FLOOR + _MEMORY_FACTOR * artefact_bytes
 
 
-def fingerprint(manifest_digest: str, variant: str, runtime: Runtime, machine: str) -> str:
+def fingerprint(manifest_digest: str, variant: str, runtime: Runtime, machine: str, trust: Trust) -> str:
     """Return one digest for the circumstances in which a model was proved; when one changes, it is proved again."""
-    facts = f"{manifest_digest}\n{variant}\n{runtime.name}\n{runtime.version}\n{machine}"
+    facts = f"{manifest_digest}\n{variant}\n{runtime.name}\n{runtime.version}\n{machine}\n{trust}"
     return hashlib.sha256(facts.encode()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from modelkit.digest import sha256_bytes
 from modelkit.errors import ModelRejectedError, UnknownModelError
 
 MAX_MANIFEST_BYTES = 1_000_000
+MAX_SIGNATURE_BYTES = 256_000
 MAX_ANCHORS = 200_000
 MAX_SIDE = 8192  # of a model's input, in pixels
 

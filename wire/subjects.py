@@ -93,6 +93,7 @@ ASSIGNMENTS_BUCKET = "assignments"
 PROFILES_BUCKET = "profiles"
 LINKS_BUCKET = "links"
 MODELS_STORE = "models"
+SIGNATURE_BLOB = Subject("signature-{manifest}", "name in the models store: the signature of a manifest, by its digest")
 
 MODEL_KEY = Subject("models.{model}", "key in the config bucket: a model's manifest as JSON")
 CAMERA_KEY = Subject("cameras.{camera}", "key in the config bucket: a camera's configuration")

@@ -10,11 +10,13 @@ import click
 import msgspec
 
 from cli.commands import shards
+from cli.commands.signing import make_signing_key
 from cli.connection import context_option, open_cluster, run
 from cli.library import build_model, library_option, list_recipes, open_library
 from cli.model_list import COLUMNS, describe_manifest, merge, row
 from cli.output import Exit, Failure, json_option, print_error, print_json, print_note
 from cli.push import push_model
+from cli.signing import key_option, take_key
 from cli.tables import Table, print_table
 from modelkit.errors import UnknownModelError
 from modelkit.library import Library
@@ -45,6 +47,7 @@ def model() -> None:
 
 model.add_command(shards.list_cuts)
 model.add_command(shards.slice_model)
+model.add_command(make_signing_key)
 
 
 @model.command("list")
@@ -166,13 +169,25 @@ def _read_detect(path: Path) -> DetectSpec:
 
 @model.command("push")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@key_option
+@click.option("--allow-unsigned", is_flag=True, help="Do not sign; only nodes that allow it serve such a model.")
 @context_option
 @library_option
-def push_models(*, names: tuple[str, ...], context: str | None, library_root: Path | None) -> None:
-    """Put models of the library into the cluster; nodes fetch, prove and serve them."""
+def push_models(
+    *,
+    names: tuple[str, ...],
+    key_file: Path | None,
+    allow_unsigned: bool,
+    context: str | None,
+    library_root: Path | None,
+) -> None:
+    """Sign models of the library and put them into the cluster; nodes fetch, check, prove and serve them."""
     library = open_library(library_root)
     manifests = [_find(library, name) for name in names]
-    for done in run(_push(context, manifests, library)):
+    key = None if allow_unsigned else take_key(key_file)
+    if key is None:
+        print_note(f"NOT SIGNED: {', '.join(names)}")
+    for done in run(_push(context, manifests, library, key)):
         click.echo(done.text)
 
 
@@ -189,9 +204,9 @@ async def _list_served(context: str | None) -> tuple[ModelStatus, ...]:
         return (await cluster.status()).models
 
 
-async def _push(context: str | None, manifests: list[Manifest], library: Library) -> list[Done]:
+async def _push(context: str | None, manifests: list[Manifest], library: Library, key: bytes | None) -> list[Done]:
     async with open_cluster(context) as cluster:
-        return [await push_model(cluster, manifest, library, print_note) for manifest in manifests]
+        return [await push_model(cluster, manifest, library, print_note, key=key) for manifest in manifests]
 
 
 async def _remove(context: str | None, name: str) -> Done:

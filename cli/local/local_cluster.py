@@ -22,6 +22,7 @@ from cli.local.leash import Leash
 from cli.local.program import Program, ProgramSpec, describe_exit, read_tail
 from cli.local.readiness import list_missing
 from cli.push import push_model
+from cli.signing import own_key_file, public_file, take_key
 from modelkit.library import Library
 from modelkit.manifest import Manifest
 from wire.context import Context, save_context
@@ -108,6 +109,7 @@ async def _run_in(directory: Path, spec: LocalSpec, report: Report) -> AsyncIter
             context_file = directory / "context.json"
             save_context(keeper.broker.context, context_file)
             nodes = tuple(f"node-{number}" for number in range(1, spec.nodes + 1))
+            take_key(None)  # the agents trust its public half
             specs = [_controller(directory, context_file)]
             specs += [_agent(directory, context_file, node, simulated=spec.simulated) for node in nodes]
             programs = [Program(each, leash, report) for each in specs]
@@ -151,7 +153,7 @@ async def _make_ready(
         else:
             if not pushed:
                 for manifest in spec.manifests:
-                    await push_model(cluster, manifest, spec.library, report)
+                    await push_model(cluster, manifest, spec.library, report, key=take_key(None))
                 pushed = True
                 continue
             missing = list_missing(status, nodes=nodes, models=models)
@@ -221,7 +223,16 @@ def _agent(directory: Path, context: Path, node: str, *, simulated: bool) -> Pro
     # Agents share the cache: what was fetched and proved once is there at the next start.
     cache = directory / "cache" if simulated else user_cache_path("bramble") / "agents"
     # Not `auto`: several agents cannot share one Edge TPU.
-    options += ["--cache", str(cache), "--backends", "simulated" if simulated else "litert", "--threads", "1"]
+    options += [
+        "--cache",
+        str(cache),
+        "--trust",
+        str(public_file(own_key_file())),
+        "--backends",
+        "simulated" if simulated else "litert",
+        "--threads",
+        "1",
+    ]
     return ProgramSpec(node, (*_python("edge_agent"), *options), directory / f"{node}.log")
 
 

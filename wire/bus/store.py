@@ -67,6 +67,37 @@ class BlobStore:
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(f"storing {path.name} failed: {error!r}") from error
 
+    async def put_bytes(self, name: str, data: bytes) -> None:
+        """Store a small blob under a name of its own, in place of an older one.
+
+        Raises:
+            BusError: it was not stored.
+
+        """
+        try:
+            await self._inner.put(name, data)
+        except (nats.errors.Error, nats.js.errors.Error) as error:
+            raise BusError(f"storing {name[:80]} failed: {error!r}") from error
+
+    async def get_bytes(self, name: str, *, limit: int, within: float = 10.0) -> bytes | None:
+        """Return a small blob, or None when there is none of that name.
+
+        Raises:
+            ModelRejectedError: it has more than ``limit`` bytes.
+            BusError: it did not come within that many seconds.
+
+        """
+        try:
+            async with asyncio.timeout(within):
+                size = (await self._inner.get_info(name)).size or 0
+                if size > limit:
+                    raise ModelRejectedError(f"{name[:80]} has {size} bytes, the limit is {limit}")
+                return (await self._inner.get(name)).data
+        except nats.js.errors.NotFoundError:
+            return None
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusError(f"fetching {name[:80]} failed: {error!r}") from error
+
     async def get_file(self, digest: str, path: Path, *, within: float = 120.0) -> None:
         """Download a blob into a file; the caller checks its digest.
 

@@ -16,6 +16,7 @@ from edge_agent.backends.base import Runtime
 from edge_agent.probe import judge
 from edge_agent.prober import prove
 from edge_agent.trial import Trial, Verdict, bound_memory, describe_exit, fingerprint
+from edge_agent.trust import Trust
 from tests.agent_testing.models import SmallClassifier, small_manifest
 from wire.errors import ModelRejectedError
 
@@ -85,13 +86,14 @@ def test_an_end_is_told_in_words(status: int, words: str) -> None:
 
 
 def test_a_proof_is_void_when_any_circumstance_changes() -> None:
-    usual = ("m" * 64, "cpu-int8", Runtime("ai-edge-litert", "2.3.0"), "aarch64")
+    usual = ("m" * 64, "cpu-int8", Runtime("ai-edge-litert", "2.3.0"), "aarch64", Trust())
     changed = [
         ("n" * 64, *usual[1:]),
         (usual[0], "cpu-f32", *usual[2:]),
-        (*usual[:2], Runtime("ai-edge-litert", "2.4.0"), usual[3]),
-        (*usual[:2], Runtime("tflite-runtime", "2.3.0"), usual[3]),
-        (*usual[:3], "x86_64"),
+        (*usual[:2], Runtime("ai-edge-litert", "2.4.0"), *usual[3:]),
+        (*usual[:2], Runtime("tflite-runtime", "2.3.0"), *usual[3:]),
+        (*usual[:3], "x86_64", usual[4]),
+        (*usual[:4], Trust(("another key",))),
     ]
     marks = {fingerprint(*facts) for facts in [usual, *changed]}
-    assert len(marks) == 6
+    assert len(marks) == 1 + len(changed)
