@@ -110,7 +110,7 @@ async def test_an_unknown_command_is_a_bad_request_that_names_the_known_ones(
         error = error_from_json(await command(agent, "reboot"))
         assert error is not None
         assert error.code is ErrorCode.BAD_REQUEST
-        assert error.remedy == "send one of: drain, undrain"
+        assert "drain, undrain" in error.remedy
 
 
 async def test_sigterm_lets_the_frames_in_hand_finish_and_says_goodbye(
