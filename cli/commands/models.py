@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from cli.commands import shards
+from cli.commands import shards, tiles
 from cli.commands.signing import make_signing_key
 from cli.connection import context_option, open_cluster, run
 from cli.library import build_model, library_option, list_recipes, open_library
@@ -47,6 +47,7 @@ def model() -> None:
 
 model.add_command(shards.list_cuts)
 model.add_command(shards.slice_model)
+model.add_command(tiles.list_tiles)
 model.add_command(make_signing_key)
 
 

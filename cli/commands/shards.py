@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from cli.cut_picture import draw_cuts
 from cli.library import library_option, open_library
+from cli.model_file import find_source, model_argument, variant_option, write_file
 from cli.output import json_option, print_json, print_note
 from cli.prefix_times import measure_prefixes
 from cli.tables import NONE, Table, format_bytes, format_ms, print_table
-from modelkit.errors import UnknownModelError
 from modelkit.library import Library
 from modelkit.slicing import FRAME, Cut, Pipeline, Shard, Stage, Tensor, cuts, read_graph, split
 from wire.errors import BadRequestError
 
-_PREFERENCE = ("cpu-int8", "cpu-f32", "edgetpu")  # what agents serve first; `onnx` and `simulated` are no .tflite
 _BAR = 24  # characters
 
 
@@ -35,22 +33,9 @@ class _Cuts(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} is not a list of operators such as 16,40", param, ctx)
 
 
-class _Source(NamedTuple):
-    """The file to cut."""
-
-    name: str
-    file: Path
-
-
-_model_argument = click.argument("model")
-_variant_option = click.option(
-    "--variant", metavar="NAME", help="Which of the model's files; default: as agents choose."
-)
-
-
 @click.command("cuts")
-@_model_argument
-@_variant_option
+@model_argument
+@variant_option
 @click.option("--measure", is_flag=True, help="Time every prefix here, on one thread, in a process of its own.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.svg", help="Draw the cuts.")
 @library_option
@@ -61,7 +46,7 @@ def list_cuts(
     """List every cut of MODEL, a name in the library or a .tflite: what crosses it, and how much is done before it."""
     if picture is not None and picture.suffix != ".svg":
         raise BadRequestError(f"{picture} is not named as an SVG", remedy="give a name that ends in .svg")
-    source = _find_source(open_library(library_root), model, variant)
+    source = find_source(open_library(library_root), model, variant)
     found = cuts(read_graph(source.file.read_bytes()))
     times: tuple[float | None, ...] = (None,) * len(found)
     if measure:
@@ -71,7 +56,7 @@ def list_cuts(
         )
         times = tuple(seconds / measured.seconds[-1] for seconds in measured.seconds[:-1])
     if picture is not None:
-        _write(picture, draw_cuts(source.name, found, times).encode())
+        write_file(picture, draw_cuts(source.name, found, times).encode())
         print_note(f"drawn in {picture}")
     if as_json:
         for cut, share in zip(found, times, strict=True):
@@ -81,11 +66,11 @@ def list_cuts(
 
 
 @click.command("slice")
-@_model_argument
+@model_argument
 @click.option("--at", required=True, type=_Cuts(), metavar="N,...", help="Cut before each of these operators.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Where to write the shards; default: the library, by digest.")  # fmt: skip
-@_variant_option
+@variant_option
 @library_option
 @json_option
 def slice_model(
@@ -93,7 +78,7 @@ def slice_model(
 ) -> None:
     """Cut MODEL, a name in the library or a .tflite, into shards that together give the same answers bit for bit."""
     library = open_library(library_root)
-    source = _find_source(library, model, variant)
+    source = find_source(library, model, variant)
     pipeline = split(source.file.read_bytes(), at)
     files = [_store(stage.shard, source.name, library, out) for stage in pipeline.stages]
     if as_json:
@@ -103,39 +88,11 @@ def slice_model(
         print_table(_tabulate_stages(pipeline, files))
 
 
-def _find_source(library: Library, model: str, variant: str | None) -> _Source:
-    """Return a file of a model in the library, or the file itself where the name is a path."""
-    path = Path(model)
-    if path.suffix == ".tflite":
-        if not path.is_file():
-            raise UnknownModelError(f"there is no file {path}", remedy="give a .tflite file or a model of the library")
-        return _Source(path.stem, path)
-    manifest = library.manifest(model)
-    chosen = variant or next((each for each in _PREFERENCE if each in manifest.variants), _PREFERENCE[0])
-    if chosen not in _PREFERENCE:
-        raise BadRequestError(f"variant {chosen} is no .tflite", remedy=f"choose one of {', '.join(_PREFERENCE)}")
-    return _Source(f"{model}-{chosen}", library.path(manifest.artefact(chosen)))
-
-
 def _store(shard: Shard, name: str, library: Library, out: Path | None) -> Path:
     """Keep a shard under a name that its content decides."""
     if out is None:
         return library.path(library.add_blob(shard.data).sha256)
-    return _write(out / f"{name}-{shard.start}-{shard.end}-{shard.digest[:12]}.tflite", shard.data)
-
-
-def _write(path: Path, data: bytes) -> Path:
-    """Write a file whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_bytes(data)
-            return beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise BadRequestError(f"{path} cannot be written: {error.strerror}", remedy="choose another place") from error
+    return write_file(out / f"{name}-{shard.start}-{shard.end}-{shard.digest[:12]}.tflite", shard.data)
 
 
 def _describe_cut(cut: Cut) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,7 +53,8 @@ def slice_out(model: Model, start: int, end: int) -> Shard:
     """The same for a model that has been read."""
     graph = model.graph
     _check_range(graph, start, end)
-    operators = _collect_operators(graph, start, end)
+    constant = graph.outputs if end == len(graph.operators) else ()
+    operators = collect_operators(graph, graph.operators[start:end], constant)
     inputs, outputs = _find_inputs(graph, start), _find_outputs(graph, end)
     root = assemble(model, operators, inputs, outputs)
     ends = (tuple(graph.tensors[index] for index in indices) for indices in (inputs, outputs))
@@ -86,12 +88,11 @@ def _find_outputs(graph: Graph, end: int) -> tuple[int, ...]:
     return graph.outputs
 
 
-def _collect_operators(graph: Graph, start: int, end: int) -> list[Operator]:
-    """The range and the folded operators that it leans on, in the order of the file."""
+def collect_operators(graph: Graph, operators: Sequence[Operator], outputs: Sequence[int] = ()) -> list[Operator]:
+    """The operators and the folded ones that they and the outputs lean on, in the order of the file."""
     producers = {tensor: operator for operator in graph.folded for tensor in operator.outputs}
-    chosen = {operator.place: operator for operator in graph.operators[start:end]}
-    wanted = [tensor for operator in chosen.values() for tensor in operator.inputs]
-    wanted += graph.outputs if end == len(graph.operators) else ()
+    chosen = {operator.place: operator for operator in operators}
+    wanted = [tensor for operator in operators for tensor in operator.inputs] + list(outputs)
     while wanted:
         operator = producers.get(wanted.pop())
         if operator is not None and operator.place not in chosen:
