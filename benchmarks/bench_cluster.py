@@ -1,28 +1,32 @@
-"""A real cluster for a measurement: broker, controller, and simulated agents of chosen speeds, a process each."""
+"""A real cluster for a measurement or a test: broker, controller, and agents of chosen speeds, a process each."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from cli.cluster import Cluster
 from cli.local.broker import Broker
-from modelkit.manifest import InputSpec, Manifest, SimulatedSpec, encode_manifest
-from wire import subjects
+from modelkit.manifest import InputSpec, Manifest, SimulatedSpec
 from wire.bus import Bus
-from wire.context import save_context
+from wire.context import Context, save_context
 from wire.errors import BusError
-from wire.messages import ClusterStatus, decode
+from wire.messages import ClusterStatus
 
 MODEL = "bench"
 READY_S = 30.0
+POLL_S = 0.1
+STOP_S = 15.0
 
 
-def make_manifest() -> Manifest:
+def make_manifest(simulated: SimulatedSpec | None = None) -> Manifest:
     """Return a model that has no weights: agents play its time."""
     return Manifest(
         name=MODEL,
@@ -33,58 +37,124 @@ def make_manifest() -> Manifest:
         origin="benchmarks",
         labels=("simulated",),
         input=InputSpec(width=8, height=8),
-        simulated=SimulatedSpec(seconds=0.05),
+        simulated=simulated or SimulatedSpec(seconds=0.05),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """An agent to be started. ``seconds`` is what it plays for a frame; None: it runs real models."""
+
+    name: str
+    seconds: float | None = None
+    arguments: tuple[str, ...] = ()
+    context: Context | None = None  # another way to the server than the others'
+    prefix: tuple[str, ...] = ()  # a command that starts the agent
+    limit: Callable[[int], None] = lambda _pid: None  # is told the process, to hold it back
+
+
+@dataclass
+class BenchCluster:
+    """A cluster that runs."""
+
+    broker: Broker
+    bus: Bus
+    directory: Path
+    log_level: str = "warning"
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def cluster(self) -> Cluster:
+        """What an operator can ask of it."""
+        return Cluster(self.bus)
+
+    def start_controller(self) -> None:
+        """Start the controller."""
+        self._start("controller", ("controller", "--id", "bench", "--metrics-port", "0"), self.broker.context)
+
+    def start_node(self, spec: NodeSpec) -> None:
+        """Start an agent."""
+        arguments = ["edge_agent", "--node", spec.name, "--cache", str(self.directory / "cache"), *spec.arguments]
+        if spec.seconds is not None:
+            profile = self.directory / f"{spec.name}.toml"
+            profile.write_text(f"[seconds]\n{MODEL} = {spec.seconds}\n", "utf-8")
+            arguments += ["--backends", "simulated", "--profile", str(profile)]
+        self._start(spec.name, arguments, spec.context or self.broker.context, spec.prefix)
+        spec.limit(self.processes[spec.name].pid)
+
+    def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """End a process and wait until it is gone."""
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_S)
+
+    async def wait_for(self, wanted: Callable[[ClusterStatus], bool], *, within: float = READY_S) -> ClusterStatus:
+        """Return the first status that is as wanted.
+
+        Raises:
+            TimeoutError: there was none in that many seconds.
+
+        """
+        async with asyncio.timeout(within):
+            while True:
+                try:
+                    status = await self.cluster.status(within=2.0)
+                except BusError:
+                    status = None  # the controller is not there yet
+                if status is not None and wanted(status):
+                    return status
+                await asyncio.sleep(POLL_S)
+
+    async def wait_ready(self, model: str, nodes: int, *, within: float = READY_S) -> ClusterStatus:
+        """Wait until so many nodes serve a model."""
+        return await self.wait_for(
+            lambda status: any(each.model == model and len(each.nodes_ready) == nodes for each in status.models),
+            within=within,
+        )
+
+    def read_log(self, name: str) -> str:
+        """Return what a process said."""
+        return (self.directory / f"{name}.log").read_text("utf-8", errors="replace")
+
+    def _start(self, name: str, arguments: Sequence[str], context: Context, prefix: Sequence[str] = ()) -> None:
+        file = self.directory / f"{name}.context.json"
+        save_context(context, file)
+        options = ("--context", str(file), "--log-level", self.log_level)
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [*prefix, sys.executable, "-m", *arguments, *options], stdin=subprocess.DEVNULL, stderr=log
+            )
+
+
+@asynccontextmanager
+async def open_cluster(nodes: Sequence[NodeSpec], *, log_level: str = "warning") -> AsyncIterator[BenchCluster]:
+    """Start a broker, a controller and agents, for the time of an ``async with``; no model is there yet."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bramble-bench-")))
+        broker = Broker.start(directory / "broker")
+        stack.callback(broker.stop)
+        async with Bus.connect(broker.context, name="bench") as bus:
+            bench = BenchCluster(broker, bus, directory, log_level)
+            try:
+                bench.start_controller()
+                for spec in nodes:
+                    bench.start_node(spec)
+                await bench.wait_for(lambda status: len(status.nodes) == len(nodes))
+                yield bench
+            finally:
+                for name in tuple(bench.processes):
+                    bench.end(name)
 
 
 @asynccontextmanager
 async def run_cluster(seconds: Sequence[float]) -> AsyncIterator[Bus]:
     """Start a node for each entry of ``seconds`` (its time for a frame) and wait until all are ready."""
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bramble-bench-")))
-        broker = Broker.start(directory / "broker")
-        stack.callback(broker.stop)
-        context = directory / "context.json"
-        save_context(broker.context, context)
-        common = ["--context", str(context), "--log-level", "warning"]
-        _start(stack, "controller", "--id", "bench", "--metrics-port", "0", *common)
-        for number, each in enumerate(seconds, 1):
-            profile = directory / f"node-{number}.toml"
-            profile.write_text(f"[seconds]\n{MODEL} = {each}\n", "utf-8")
-            _start(
-                stack,
-                "edge_agent",
-                *("--node", f"node-{number}", "--backends", "simulated", "--profile", str(profile)),
-                *("--cache", str(directory / "cache"), *common),
-            )
-        async with Bus.connect(broker.context, name="bench") as bus:
-            await _make_ready(bus, len(seconds))
-            yield bus
-
-
-def _start(stack: ExitStack, *arguments: str) -> None:
-    process = subprocess.Popen([sys.executable, "-m", *arguments])
-
-    def stop() -> None:
-        process.terminate()
-        process.wait(15)
-
-    stack.callback(stop)
-
-
-async def _make_ready(bus: Bus, nodes: int) -> None:
-    add = subjects.CONTROL.build(noun="model", verb="add")
-    status = subjects.CONTROL.build(noun="cluster", verb="status")
-    added = False
-    async with asyncio.timeout(READY_S):
-        while True:
-            await asyncio.sleep(0.1)
-            try:
-                if not added:
-                    await bus.control.request(add, encode_manifest(make_manifest()), within=2)
-                    added = True
-                reply = await bus.control.request(status, b"{}", within=2)
-            except BusError:
-                continue  # the controller is not there yet; bounded by the timeout
-            if any(len(m.nodes_ready) == nodes for m in decode(reply.data, ClusterStatus).models):
-                return
+    specs = [NodeSpec(f"node-{number}", each) for number, each in enumerate(seconds, 1)]
+    async with open_cluster(specs) as bench:
+        await bench.cluster.add_model(make_manifest())
+        await bench.wait_ready(MODEL, len(seconds))
+        yield bench.bus

@@ -23,8 +23,10 @@ from wire.messages import (
     decode,
     encode,
 )
+from wire.plans import PlanReport, PlanRequest
 
 ASK_S = 10.0
+PLAN_S = 900.0  # every node may have to time a model, those of one machine one after another
 REMOVE_S = 30.0  # a camera's removal waits for its frames
 GRACE_S = 2.0  # on top of a deadline: the controller answers at the deadline at the latest
 PENDING_RESULTS = 1024
@@ -67,6 +69,10 @@ class Cluster:
     async def remove_model(self, name: str) -> Done:
         """Stop serving a model."""
         return await self._tell("model", "remove", NameRequest(name=name))
+
+    async def make_plan(self, request: PlanRequest) -> PlanReport:
+        """Have the controller measure what it does not know and propose how to run a model."""
+        return decode(await self._control("plan", "make", encode(request), within=PLAN_S), PlanReport)
 
     async def command_node(self, node: str, verb: str) -> Done:
         """Send ``drain`` or ``undrain`` to a node."""

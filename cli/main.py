@@ -25,6 +25,7 @@ _COMMANDS = {
     "local": ("local", "local", "Run a cluster on this machine until Ctrl-C."),
     "model": ("models", "model", "Build, add, push, list and remove models."),
     "nodes": ("nodes", "nodes", "List the nodes; drain and undrain one."),
+    "plan": ("plan", "plan", "Say where each part of a model should run, and have it so."),
     "results": ("results", "results", "Print results as they come."),
     "status": ("status", "status", "Say in one line how the cluster is."),
     "top": ("top", "top", "Watch the cluster on a dashboard, in the terminal or a browser."),

@@ -21,6 +21,7 @@ from controller.lane import Lane, LaneSettings
 from controller.metrics.metrics import Metrics
 from controller.metrics.snapshot import Snapshot
 from controller.nodes import Nodes
+from controller.plans.plans import Plans
 from controller.pushes import PushDesk
 from controller.requests import RequestDesk
 from controller.results import Results
@@ -61,6 +62,7 @@ class Controller:
         self._nodes = Nodes(self._catalogue, self._pool, courier, assignments, self._clock)
         self._fleet = Fleet(self._make_lane, bus.control, self._clock)
         self._http: HttpServer | None = None
+        self._plans: Plans
 
     @classmethod
     async def open(cls, settings: Settings, bus: Bus, notifier: Notifier) -> Controller:
@@ -72,7 +74,9 @@ class Controller:
         """
         await bus.blobs(subjects.MODELS_STORE)
         config = await bus.bucket(subjects.CONFIG_BUCKET)
-        return cls(settings, bus, notifier, config, await bus.bucket(subjects.ASSIGNMENTS_BUCKET))
+        made = cls(settings, bus, notifier, config, await bus.bucket(subjects.ASSIGNMENTS_BUCKET))
+        made._plans = await Plans.open(bus, made._catalogue, made._nodes.statuses)
+        return made
 
     async def run(self) -> None:
         """Serve until cancelled. A background task that dies ends everything, loudly."""
@@ -81,6 +85,7 @@ class Controller:
             tasks.create_task(self._follow_cameras(), name="follow-cameras")
             tasks.create_task(self._tick(), name="tick")
             tasks.create_task(self._tell_status(), name="tell-status")
+            tasks.create_task(self._plans.run(), name="plans")
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
@@ -96,6 +101,7 @@ class Controller:
         service.add_endpoint("infer", subjects.INFER.wildcard(), desk.answer, metadata={"payload": "JPEG or PNG"})
         control = ControlDesk(self._config, self._fleet, self._catalogue, self.status)
         control.register(service)
+        self._plans.register(service)
         pushes = PushDesk(self._fleet, self._metrics, bus.data)
         listening = [
             await bus.control.subscribe(subjects.HEARTBEAT.wildcard(), self._nodes.take_heartbeat),

@@ -57,10 +57,11 @@ async def run_agent(settings: Settings) -> None:
     notifier = Notifier(os.environ)
     async with connect_patiently(context, name=f"agent-{settings.node}", notifier=notifier, stop=stop) as bus:
         if bus is not None:
-            await _serve(settings.node, bus, loader, notifier, stop)
+            await _serve(settings, bus, loader, notifier, stop)
 
 
-async def _serve(node: str, bus: Bus, loader: Loader, notifier: Notifier, stop: asyncio.Event) -> None:
+async def _serve(settings: Settings, bus: Bus, loader: Loader, notifier: Notifier, stop: asyncio.Event) -> None:
+    node = settings.node
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def on_stuck(error: StuckError) -> None:
@@ -74,6 +75,8 @@ async def _serve(node: str, bus: Bus, loader: Loader, notifier: Notifier, stop: 
             in_flight=worker.in_flight,
             queued=worker.queued,
             draining=worker.draining or stop.is_set(),
+            threads=settings.threads,
+            memory_limit=settings.memory_bytes,
         )
 
     heart = Heart(node, bus, on_beat=lambda: notifier.tell(WATCHDOG))

@@ -31,6 +31,8 @@ class Standing:
     in_flight: int
     queued: int
     draining: bool
+    threads: int = 0
+    memory_limit: int = 0
 
 
 class Heart:
@@ -107,6 +109,9 @@ class Heart:
             load=vitals.load,
             memory_bytes=vitals.memory,
             memory_available_bytes=vitals.memory_available,
+            host=vitals.host,
+            threads=standing.threads,
+            memory_limit_bytes=standing.memory_limit,
             rss_bytes=vitals.rss,
             in_flight=standing.in_flight,
             queued=standing.queued,

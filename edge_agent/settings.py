@@ -47,6 +47,7 @@ class Settings:
     threads: int  # of the inference runtime
     profile: Profile
     trust: Trust
+    memory_bytes: int  # the agent and its models should take no more; 0: what the machine has
     log_level: str
     journal: bool  # the log's reader adds the time itself
 
@@ -68,6 +69,7 @@ def parse_settings(arguments: Sequence[str], *, environ: Mapping[str, str]) -> S
         threads=found.threads or min(_USUAL_THREADS, len(os.sched_getaffinity(0))),
         profile=load_profile(found.profile) if found.profile else Profile(),
         trust=read_trust(found.trust, allow_unsigned=found.allow_unsigned),
+        memory_bytes=found.memory_mib << 20,
         log_level=found.log_level,
         journal=found.journal,
     )
@@ -113,6 +115,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--profile", type=Path, metavar="FILE", help="TOML: how fast the simulated backend is")
     add("--trust", type=Path, metavar="FILE|DIR", help="serve only models signed by these public keys")
     add("--allow-unsigned", action="store_true", help="with --trust: serve models without a signature all the same")
+    add(
+        "--memory-mib",
+        type=_between(64, 1 << 24),
+        default=0,
+        metavar="N",
+        help="what the planner may count on here, agent included (default: what the machine has)",
+    )
     add("--log-level", choices=_LEVELS, default="info")
     add("--journal", action="store_true", help="log without the time, which a journal adds itself")
     return parser

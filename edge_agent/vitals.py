@@ -12,6 +12,7 @@ from pathlib import Path
 
 THROTTLED_FILE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _VCGENCMD_S = 2.0
+_HOST_LENGTH = 13  # of the boot id: enough to tell machines apart
 
 # What the Raspberry Pi's firmware says about now; bits 16 to 19 say the same about the time since boot.
 # https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
@@ -32,6 +33,7 @@ class Vitals:
     memory_available: int
     rss: int  # of this process
     temperature_c: float | None
+    host: str = ""  # the same for all agents on one machine, containers included, until it is booted again
 
 
 def parse_load(text: str) -> float:
@@ -97,6 +99,7 @@ def read_vitals(root: Path = Path("/")) -> Vitals:
         memory_available=available,
         rss=parse_statm(_read(root / "proc/self/statm"), os.sysconf("SC_PAGE_SIZE")),
         temperature_c=choose_temperature(_read_zones(root / "sys/class/thermal")),
+        host=_read_host(root),
     )
 
 
@@ -110,6 +113,13 @@ def read_throttling(root: Path = Path("/")) -> tuple[str, ...]:
         return parse_throttled(text) if text else ()
     except ValueError:
         return ()
+
+
+def _read_host(root: Path) -> str:
+    try:
+        return _read(root / "proc/sys/kernel/random/boot_id").strip()[:_HOST_LENGTH]
+    except OSError:  # a container without it
+        return ""
 
 
 def _read(path: Path) -> str:

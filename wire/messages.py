@@ -204,6 +204,9 @@ class Heartbeat(Message, frozen=True, omit_defaults=True):
     in_flight: Count
     queued: Count
     draining: bool = False
+    host: str = ""  # the same for all agents on one machine, until it is booted again
+    threads: Count = 0  # of the inference runtime
+    memory_limit_bytes: Count = 0  # what the agent was told to take at most; 0: no limit
     temperature_c: float | None = None
     throttling: tuple[str, ...] = ()  # what the board says now, such as "under-voltage"
     shards: tuple[ShardReport, ...] = ()

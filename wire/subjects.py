@@ -98,5 +98,6 @@ SIGNATURE_BLOB = Subject("signature-{manifest}", "name in the models store: the 
 MODEL_KEY = Subject("models.{model}", "key in the config bucket: a model's manifest as JSON")
 CAMERA_KEY = Subject("cameras.{camera}", "key in the config bucket: a camera's configuration")
 ASSIGNMENT_KEY = Subject("{node}", "key in the assignments bucket: the shards that a node is to serve")
+PLAN_KEY = Subject("plans.{model}", "key in the config bucket: how a model is to be laid out over the nodes")
 PROFILE_KEY = Subject("{node}.{digest}", "key in the profiles bucket: how long an artefact takes on a node")
 LINK_KEY = Subject("{node}", "key in the links bucket: a node's way to the server")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from controller.planning.problem import NoPlanError, Problem
+from controller.planning.problem import IN_FLIGHT, Node, NoPlanError, Problem
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -76,12 +77,19 @@ def compute_costs(problem: Problem) -> Costs:
     possible = (_sum_ranges((~able).astype(np.float64)) == 0) & (memory[None] <= free[:, None, None])
     possible &= np.triu(np.ones((cuts, cuts), bool), 1)
     passable = crossing <= problem.max_payload
+    whole_only = np.array([node.whole_only for node in nodes], bool)
+    possible[whole_only, 1:] = False
+    possible[whole_only, :, :-1] = False
     allowed = possible & passable[:, None] & passable[None, :]
     receive = crossing[None, :] / np.array([node.receive_bytes_s for node in nodes])[:, None]
     send = crossing[None, :] / np.array([node.send_bytes_s for node in nodes])[:, None]
     both_ways = 2 * np.array([node.latency_s for node in nodes])[:, None, None]
-    slowest = np.maximum(np.maximum(taken, receive[:, :, None]), send[:, None, :])
-    delays = taken + receive[:, :, None] + send[:, None, :] + both_ways
+    beside = _find_beside(nodes, cuts)
+    overlaps = np.array([node.overlaps for node in nodes], bool)[:, None, None]
+    delays = taken + beside + receive[:, :, None] + send[:, None, :] + both_ways
+    own = np.where(overlaps, np.maximum(taken, beside), taken + beside)
+    slowest = np.maximum(np.maximum(own, receive[:, :, None]), send[:, None, :])
+    slowest = np.maximum(slowest, delays / IN_FLIGHT)
     return Costs(
         seconds=np.where(possible, taken, np.inf),
         rates=np.where(allowed, 1 / np.maximum(slowest, _LEAST_SECONDS), 0.0),
@@ -89,6 +97,16 @@ def compute_costs(problem: Problem) -> Costs:
         memory=memory,
         peaks=np.where(allowed, memory[None], np.inf),
     )
+
+
+def _find_beside(nodes: Sequence[Node], cuts: int) -> Floats:
+    """What each stage takes besides its operators: decoding if it is the first, answering if it is the last."""
+    beside = np.zeros((len(nodes), cuts, cuts))
+    for number, node in enumerate(nodes):
+        beside[number] += node.stage_s
+        beside[number, 0, :] += node.frame_s
+        beside[number, :, -1] += node.result_s
+    return beside
 
 
 def _sum_ranges(values: Floats) -> Floats:

@@ -18,37 +18,46 @@ from controller.planning.layout import Chain, Layout, Step, join_replicas
 class _Chains:
     """The best chain on each set of nodes."""
 
-    def __init__(self, costs: Costs) -> None:
+    def __init__(self, costs: Costs, stages: int | None = None) -> None:
+        """With ``stages``, layer ``j`` holds the chains of ``j`` stages; else one layer holds those of any number."""
         self.costs = costs
-        sets, cuts = 1 << costs.nodes, costs.end + 1
+        sets, cuts, layers = 1 << costs.nodes, costs.end + 1, (stages or 0) + 1
         self.rates: Floats = np.zeros((sets, cuts, cuts))  # of a stage on all of a set
         for members in range(1, sets):
             lowest = members & -members
             self.rates[members] = self.rates[members ^ lowest] + costs.rates[lowest.bit_length() - 1]
-        self.best: Floats = np.zeros((sets, cuts))
-        self.best[0, 0] = np.inf
-        self._last = np.zeros((sets, cuts, 2), np.int64)  # the last stage's nodes and first cut
-        for members in range(1, sets):
-            for part in _parts(members):
-                self._extend(members, part)
+        self._layers: Floats = np.zeros((layers, sets, cuts))
+        self._layers[0, 0, 0] = np.inf
+        self._last = np.zeros((layers, sets, cuts, 2), np.int64)  # the last stage's nodes and first cut
+        for layer in range(1, layers) if stages else (0,):
+            for members in range(1, sets):
+                for part in _parts(members):
+                    self._extend(layer, members, part)
 
-    def _extend(self, members: int, part: int) -> None:
-        reached = np.minimum(self.best[members ^ part][:, None], self.rates[part])
+    @property
+    def best(self) -> Floats:
+        """Frames a second of the best chain on each set of nodes up to each cut."""
+        best: Floats = self._layers[-1]
+        return best
+
+    def _extend(self, layer: int, members: int, part: int) -> None:
+        before = self._layers[max(0, layer - 1), members ^ part]
+        reached = np.minimum(before[:, None], self.rates[part])
         starts = reached.argmax(axis=0)
         values = reached[starts, np.arange(len(starts))]
-        better = values > self.best[members]
-        self.best[members][better] = values[better]
-        self._last[members][better] = np.stack([np.full(len(starts), part), starts], axis=1)[better]
+        better = values > self._layers[layer, members]
+        self._layers[layer, members][better] = values[better]
+        self._last[layer, members][better] = np.stack([np.full(len(starts), part), starts], axis=1)[better]
 
     def trace(self, members: int) -> Chain:
         """Return the chain itself; nodes that add nothing to a stage are left out."""
         steps: list[Step] = []
-        end = self.costs.end
+        end, layer = self.costs.end, len(self._layers) - 1
         while end:
-            part, start = (int(value) for value in self._last[members, end])
+            part, start = (int(value) for value in self._last[layer, members, end])
             useful = tuple(node for node in _nodes(part) if self.costs.rates[node, start, end] > 0)
             steps.append(Step(start, end, useful))
-            members, end = members ^ part, start
+            members, end, layer = members ^ part, start, max(0, layer - 1)
         return tuple(reversed(steps))
 
 
@@ -72,17 +81,18 @@ def find_fastest(costs: Costs) -> Layout:
     return join_replicas(tuple(layout))
 
 
-def find_fastest_chain(costs: Costs) -> Layout:
-    """Return the one chain with most frames a second; none where there is none."""
-    chains = _Chains(costs)
+def find_fastest_chain(costs: Costs, stages: int | None = None) -> Layout:
+    """Return the one chain, of so many stages where given, with most frames a second; none where there is none."""
+    chains = _Chains(costs, stages)
     members = int(chains.best[:, costs.end].argmax())
     return (chains.trace(members),) if chains.best[members, costs.end] > 0 else ()
 
 
-def find_least(costs: Costs, stage_costs: Floats, combine: np.ufunc) -> Layout:
+def find_least(costs: Costs, stage_costs: Floats, combine: np.ufunc, stages: int | None = None) -> Layout:
     """Return the chain of single nodes whose stages combine (``np.add``, ``np.maximum``) to the least; maybe none.
 
-    ``G(S, k) = min over n in S, i of combine(G(S - n, i), cost(n, i, k))``.
+    ``G(S, k) = min over n in S, i of combine(G(S - n, i), cost(n, i, k))``. With ``stages``, only chains of so many:
+    single nodes have a stage each, so these are the sets of so many nodes.
     """
     sets, cuts = 1 << costs.nodes, costs.end + 1
     best: Floats = np.full((sets, cuts), np.inf)
@@ -96,8 +106,11 @@ def find_least(costs: Costs, stage_costs: Floats, combine: np.ufunc) -> Layout:
             better = values < best[members]
             best[members][better] = values[better]
             last[members][better] = np.stack([np.full(cuts, node), starts], axis=1)[better]
-    members, end = int(best[:, costs.end].argmin()), costs.end
-    if not np.isfinite(best[members, end]):
+    reaching = best[:, costs.end]
+    if stages is not None:
+        reaching = np.where([members.bit_count() == stages for members in range(sets)], reaching, np.inf)
+    members, end = int(reaching.argmin()), costs.end
+    if not np.isfinite(reaching[members]):
         return ()
     steps: list[Step] = []
     while end:

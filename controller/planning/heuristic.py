@@ -29,6 +29,7 @@ _GUESSES = 8  # nodes whose times serve as weights for the bound
 _NO_TIME = 1e-15
 
 Partition = tuple[int, ...]  # cuts, the first and last included
+_Label = tuple[float, Chain]  # what the stages of a partial chain combine to
 
 
 def find_fast(costs: Costs) -> Layout:
@@ -46,10 +47,10 @@ def find_fast(costs: Costs) -> Layout:
     return best
 
 
-def find_fast_chain(costs: Costs) -> Layout:
-    """Return the best single chain found; none where there is none."""
+def find_fast_chain(costs: Costs, stages: int | None = None) -> Layout:
+    """Return the best single chain found, of so many stages where given; none where there is none."""
     nodes = list(range(costs.nodes))
-    return _take_best(costs, nodes, list(_list_partitions(costs)))
+    return _take_best(costs, nodes, list(_list_partitions(costs, stages)))
 
 
 def bound_rate(costs: Costs) -> float:
@@ -60,33 +61,41 @@ def bound_rate(costs: Costs) -> float:
     """
     seconds = np.array([np.diagonal(each, 1) for each in costs.seconds])
     rates = 1 / np.maximum(seconds, _NO_TIME)
+    uncut = ~np.isfinite(seconds).any(axis=1)  # a node that runs nothing but the whole adds its frames to every segment
+    rates[uncut] = costs.rates[uncut, 0, -1][:, None]
     bounds = [float(each.sum()) for each in rates.T]
     for guess in (_mean(seconds), *seconds[np.isfinite(seconds).all(axis=1)][:_GUESSES]):
         weights = np.nan_to_num(guess)
         if weights.sum() > 0:
-            bounds.append(float((rates * (weights / weights.sum())).max(axis=1).sum()))
+            shares = np.where(uncut[:, None], 1.0, weights / weights.sum())
+            bounds.append(float((rates * shares).max(axis=1).sum()))
     return min(bounds)
 
 
-def find_quick(costs: Costs, stage_costs: Floats, combine: np.ufunc) -> Layout:
-    """Return a chain of distinct single nodes whose stages combine to little: a beam over the best few at each cut."""
-    labels: list[list[tuple[float, Chain]]] = [[] for _ in range(costs.end + 1)]
-    labels[0] = [(0.0, ())]
+def find_quick(costs: Costs, stage_costs: Floats, combine: np.ufunc, stages: int | None = None) -> Layout:
+    """Return a chain of distinct single nodes whose stages combine to little: a beam over the best few at each cut.
+
+    With ``stages``, layer ``j`` holds the chains of ``j`` stages; else one layer holds those of any number.
+    """
+    labels: list[list[list[_Label]]] = [[[] for _ in range(costs.end + 1)] for _ in range((stages or 0) + 1)]
+    labels[0][0] = [(0.0, ())]
     nearest = np.argsort(stage_costs, axis=0, kind="stable")[: costs.end + _TRIED]
-    for end in range(1, costs.end + 1):
-        found: dict[frozenset[int], tuple[float, Chain]] = {}
-        for start in range(end):
-            if np.isfinite(stage_costs[nearest[0, start, end], start, end]):
-                ranked = nearest[:, start, end].tolist()
-                for value, chain in labels[start]:
-                    used = {step.nodes[0] for step in chain}
-                    for node in islice((each for each in ranked if each not in used), _TRIED):
-                        total = float(combine(value, stage_costs[node, start, end]))
-                        key = frozenset((*used, node))
-                        if np.isfinite(total) and (key not in found or total < found[key][0]):
-                            found[key] = (total, (*chain, Step(start, end, (node,))))
-        labels[end] = sorted(found.values(), key=lambda label: label[0])[:_LABELS]
-    return (labels[-1][0][1],) if labels[-1] else ()
+    for layer in range(1, len(labels)) if stages else (0,):
+        for end in range(1, costs.end + 1):
+            found: dict[frozenset[int], _Label] = {}
+            for start in range(end):
+                if np.isfinite(stage_costs[nearest[0, start, end], start, end]):
+                    ranked = nearest[:, start, end].tolist()
+                    for value, chain in labels[max(0, layer - 1)][start]:
+                        used = {step.nodes[0] for step in chain}
+                        for node in islice((each for each in ranked if each not in used), _TRIED):
+                            total = float(combine(value, stage_costs[node, start, end]))
+                            key = frozenset((*used, node))
+                            if np.isfinite(total) and (key not in found or total < found[key][0]):
+                                found[key] = (total, (*chain, Step(start, end, (node,))))
+            labels[layer][end] = sorted(found.values(), key=lambda label: label[0])[:_LABELS]
+    best = labels[-1][-1]
+    return (best[0][1],) if best else ()
 
 
 def bound_chain(costs: Costs, stage_costs: Floats, combine: np.ufunc) -> float:
@@ -191,7 +200,7 @@ def _shift(rates: Floats, stages: npt.NDArray[np.int64], sums: Floats) -> None:
         stages[place] = slowest
 
 
-def _list_partitions(costs: Costs) -> Iterator[Partition]:
+def _list_partitions(costs: Costs, stages: int | None = None) -> Iterator[Partition]:
     """Yield ways to cut the model: for several sizes of nodes, the fewest stages that fit and a few more."""
     with np.errstate(divide="ignore"):
         seconds = _mean(np.where(costs.rates > 0, 1 / costs.rates, np.nan))
@@ -203,25 +212,25 @@ def _list_partitions(costs: Costs) -> Iterator[Partition]:
     sizes += [float(fitting[0])] if len(fitting) else []
     seen: set[Partition] = set()
     for size in dict.fromkeys(sizes):
-        for partition in _cut_evenly(np.where(costs.memory <= size, seconds, np.inf), costs.nodes):
+        for partition in _cut_evenly(np.where(costs.memory <= size, seconds, np.inf), costs.nodes, stages):
             if partition not in seen:
                 seen.add(partition)
                 yield partition
 
 
-def _cut_evenly(seconds: Floats, most: int) -> Iterator[Partition]:
-    """For the fewest stages that fit and a few more, yield the cuts with the least slowest stage."""
+def _cut_evenly(seconds: Floats, most: int, stages: int | None = None) -> Iterator[Partition]:
+    """For the fewest stages that fit and a few more, or for ``stages``, yield the cuts with the least slowest stage."""
     end = len(seconds) - 1
     seconds = np.where(np.isfinite(seconds), seconds, np.inf)
     reached = np.full(end + 1, np.inf)
     reached[0] = 0
     origins: list[npt.NDArray[np.int64]] = []
     found = 0
-    for _ in range(min(most, end)):
+    for count in range(1, min(stages or most, most, end) + 1):
         slowest = np.maximum(reached[:, None], seconds)
         origins.append(slowest.argmin(axis=0))
         reached = slowest.min(axis=0)
-        if np.isfinite(reached[end]):
+        if np.isfinite(reached[end]) and count == (stages or count):
             cuts = [end]
             for origin in reversed(origins):
                 cuts.append(int(origin[cuts[-1]]))

@@ -67,6 +67,17 @@ def rate_chain(costs: Costs, chain: Chain) -> float:
     return min(sum(float(costs.rates[node, step.start, step.end]) for node in step.nodes) for step in chain)
 
 
+def measure(objective: Objective, prediction: Prediction) -> float:
+    """Return what the objective is about: frames a second, seconds, or bytes."""
+    match objective:
+        case Objective.THROUGHPUT:
+            return prediction.throughput_s
+        case Objective.LATENCY:
+            return prediction.worst_latency_s
+        case Objective.MEMORY:
+            return prediction.memory_bytes
+
+
 def rank(objective: Objective, prediction: Prediction, layout: Layout) -> tuple[float, ...]:
     """Return what to sort by, the best first; what is equal goes to fewer stages, so to fewer hops."""
     stages = max(len(chain) for chain in layout)

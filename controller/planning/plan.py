@@ -8,12 +8,15 @@ import numpy as np
 
 from controller.planning import exact, heuristic
 from controller.planning.costs import Costs, Floats, compute_costs
-from controller.planning.layout import Layout, Prediction, Step, predict, rank
+from controller.planning.layout import Layout, Prediction, Step, measure, predict, rank
 from controller.planning.problem import NoPlanError, Objective, Problem
 from controller.planning.reason import explain
 
 EXACT_NODES = {Objective.THROUGHPUT: 8, Objective.LATENCY: 12, Objective.MEMORY: 12}
 """Up to so many nodes the plan is the best one there is; the search takes 3^n steps, or n 2^n without replicas."""
+
+SPLIT_MARGIN = 0.15
+"""A split model has to be so much better than a whole one: that is how wrong a prediction may be, and hops can fail."""
 
 _EXACT_CUTS = 96
 _MOST_CUTS = 48  # that are looked at in larger clusters
@@ -36,6 +39,11 @@ class Option:
     pipelines: tuple[tuple[Stage, ...], ...]  # each runs the whole model; frames are divided between them
     prediction: Prediction
 
+    @property
+    def is_split(self) -> bool:
+        """Whether any frame takes more than one stage."""
+        return any(len(stages) > 1 for stages in self.pipelines)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -50,8 +58,8 @@ class Plan:
     reason: str  # in a sentence
 
 
-def make_plan(problem: Problem, objective: Objective = Objective.THROUGHPUT) -> Plan:
-    """Choose the best way to run a model.
+def make_plan(problem: Problem, objective: Objective = Objective.THROUGHPUT, *, margin: float = SPLIT_MARGIN) -> Plan:
+    """Choose the best way to run a model; one that splits it only where it is better by ``margin``, a share.
 
     Raises NoPlanError where the nodes cannot run it under the constraints.
     """
@@ -60,7 +68,7 @@ def make_plan(problem: Problem, objective: Objective = Objective.THROUGHPUT) -> 
     is_exact = costs.nodes <= EXACT_NODES[objective] and costs.end < _EXACT_CUTS
     kept = list(range(costs.end + 1)) if is_exact else heuristic.thin_cuts(costs, crossing, _MOST_CUTS)
     searched = costs if is_exact else costs.at_cuts(kept)
-    layouts = _find_layouts(searched, objective, is_exact=is_exact)
+    layouts = _find_layouts(searched, objective, problem.stages, is_exact=is_exact)
     thinned = tuple(crossing[cut] for cut in kept)
     ranked = sorted(
         ((name, layout, predict(searched, thinned, layout)) for name, layout in layouts.items()),
@@ -72,7 +80,8 @@ def make_plan(problem: Problem, objective: Objective = Objective.THROUGHPUT) -> 
             remedy="add nodes or memory, allow more cuts, or raise max_payload",
         )
     options = tuple(_name_nodes(problem, kept, *entry) for entry in ranked)
-    bound = _find_bound(costs, objective, options[0].prediction, is_exact=is_exact)
+    bound = _find_bound(costs, objective, options[0].prediction, is_exact=is_exact and problem.stages is None)
+    options = _prefer_whole(objective, options, margin)
     return Plan(
         model=problem.workload.model,
         objective=objective,
@@ -80,30 +89,44 @@ def make_plan(problem: Problem, objective: Objective = Objective.THROUGHPUT) -> 
         alternatives=options,
         exact=is_exact,
         bound=bound,
-        reason=explain(problem, objective, {option.name: option.prediction for option in options}),
+        reason=explain(problem, objective, {option.name: option.prediction for option in options}, margin),
     )
 
 
-def _find_layouts(costs: Costs, objective: Objective, *, is_exact: bool) -> dict[str, Layout]:
+def _prefer_whole(objective: Objective, options: tuple[Option, ...], margin: float) -> tuple[Option, ...]:
+    """Put the best option that does not split the model first, unless what splits it is better by the margin."""
+    whole = next((option for option in options if not option.is_split), None)
+    if whole is None or not options[0].is_split or objective is Objective.MEMORY:
+        return options
+    best, other = (measure(objective, each.prediction) for each in (options[0], whole))
+    better = best > other * (1 + margin) if objective is Objective.THROUGHPUT else best * (1 + margin) < other
+    return options if better else (whole, *(each for each in options if each is not whole))
+
+
+def _find_layouts(costs: Costs, objective: Objective, stages: int | None, *, is_exact: bool) -> dict[str, Layout]:
     """Return the best layout of each kind that is possible."""
     wholes = [node for node in range(costs.nodes) if costs.rates[node, 0, -1] > 0]
     layouts: dict[str, Layout] = {}
-    if wholes:
+    if wholes and stages in (None, 1):
         key = costs.delays[:, 0, -1] if objective is Objective.LATENCY else -costs.rates[:, 0, -1]
         layouts["one node"] = ((Step(0, costs.end, (min(wholes, key=lambda node: float(key[node])),)),),)
-    if len(wholes) > 1:
+    if len(wholes) > 1 and stages in (None, 1):
         layouts["replicas"] = ((Step(0, costs.end, tuple(wholes)),),)
+    if stages == 1:
+        return layouts
     cut = costs.without_wholes()
     if objective is Objective.THROUGHPUT:
-        chain = exact.find_fastest_chain(cut) if is_exact else heuristic.find_fast_chain(cut)
-        mixed = exact.find_fastest(costs) if is_exact else heuristic.find_fast(costs)
+        chain = exact.find_fastest_chain(cut, stages) if is_exact else heuristic.find_fast_chain(cut, stages)
+        mixed: Layout = ()
+        if stages is None:
+            mixed = exact.find_fastest(costs) if is_exact else heuristic.find_fast(costs)
         if len(mixed) > 1 and any(len(steps) > 1 for steps in mixed):
             layouts["hybrid"] = mixed
         elif mixed and len(mixed[0]) > 1:
             chain = mixed
     else:
         find = exact.find_least if is_exact else heuristic.find_quick
-        chain = find(cut, *_combining(cut, objective))
+        chain = find(cut, *_combining(cut, objective), stages)
     if chain:
         layouts["pipeline"] = chain
     return layouts

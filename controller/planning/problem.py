@@ -10,6 +10,12 @@ from itertools import pairwise
 
 from wire.errors import BadRequestError, NoCapacityError
 
+MOST_STAGES = 16
+"""Of a pipeline whose number of stages is given."""
+
+IN_FLIGHT = 2
+"""Frames that a node has at a time: one is computed while the next one travels."""
+
 
 class NoPlanError(NoCapacityError):
     """No nodes can run the model under these constraints."""
@@ -55,12 +61,23 @@ class Node:
     receive_bytes_s: float = 1e8
     send_bytes_s: float = 1e8
     latency_s: float = 0.0  # one way, of an empty message
+    frame_s: float = 0.0  # a first stage also decodes and preprocesses
+    result_s: float = 0.0  # a last one also makes the answer
+    stage_s: float = 0.0  # every stage also takes in and hands on a message
+    overlaps: bool = False  # a second processor does these three beside the operators
+    whole_only: bool = False  # its kind of file is not cut, or gives other bits than the others'
 
     def __post_init__(self) -> None:
         """Refuse what cannot have been measured."""
         _require(all(value >= 0 for value in self.seconds), f"{self.name}: seconds must not be negative or NaN")
         _require(min(self.receive_bytes_s, self.send_bytes_s) > 0, f"{self.name}: link rates must be above zero")
-        _require(0 <= self.latency_s < math.inf, f"{self.name}: latency must be a finite time")
+        finite = (self.latency_s, self.frame_s, self.result_s, self.stage_s)
+        _require(all(0 <= value < math.inf for value in finite), f"{self.name}: all but seconds must be finite times")
+
+    def own_seconds(self, start: int, end: int) -> float:
+        """Return the node's time for the segments ``[start, end)``: operators and what goes with them, no transfer."""
+        first, last = start == 0, end == len(self.seconds)
+        return sum(self.seconds[start:end]) + self.stage_s + self.frame_s * first + self.result_s * last
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +97,12 @@ class Problem:
     nodes: tuple[Node, ...]
     max_payload: int = 8_000_000  # bytes that a message between stages may have
     pins: tuple[Pin, ...] = ()
+    stages: int | None = None  # exactly so many, where it is not the planner's choice
 
     def __post_init__(self) -> None:
         """Hold the parts against each other."""
         segments = len(self.workload.cuts) - 1
+        _require(self.stages is None or 1 <= self.stages <= MOST_STAGES, f"stages must be 1 to {MOST_STAGES}")
         _require(len({node.name for node in self.nodes}) == len(self.nodes), "two nodes have the same name")
         for node in self.nodes:
             _require(len(node.seconds) == segments, f"{node.name}: seconds needs {segments} numbers, one a segment")

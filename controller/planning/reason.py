@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.planning.layout import Prediction
+from controller.planning.layout import Prediction, measure
 from controller.planning.problem import Objective, Problem
 
 _DOES = {
@@ -15,18 +15,26 @@ _DOES = {
 }
 
 
-def explain(problem: Problem, objective: Objective, predictions: Mapping[str, Prediction]) -> str:
-    """Return the reason for the first of the options, which are sorted by the objective."""
+def explain(problem: Problem, objective: Objective, predictions: Mapping[str, Prediction], margin: float = 0.0) -> str:
+    """Return the reason for the first of the options, which are in the order of preference."""
     (best, chosen), *others = predictions.items()
     sentence = f"{_DOES[best]} gives {_tell(objective, chosen)}"
     if others:
         name, prediction = others[0]
         sentence += f"; {_DOES[name]} would give {_tell(objective, prediction)}"
+        if is_better(objective, prediction, chosen):
+            sentence += f", which is not {margin:.0%} better: too little for the hops that it adds"
     else:
         sentence += "; nothing else is possible"
     if best in ("pipeline", "hybrid") and (small := _list_small(problem)):
         sentence += f", since {small} cannot hold the whole model"
     return sentence
+
+
+def is_better(objective: Objective, one: Prediction, other: Prediction) -> bool:
+    """Tell whether one prediction is better than another by the objective; nine digits count."""
+    sign = -1 if objective is Objective.THROUGHPUT else 1
+    return sign * measure(objective, one) < sign * measure(objective, other) * (1 - sign * 1e-9)
 
 
 def _tell(objective: Objective, prediction: Prediction) -> str:

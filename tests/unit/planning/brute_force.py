@@ -21,20 +21,32 @@ def compute_seconds(problem: Problem, node: Node, start: int, end: int) -> float
         return math.inf
     if max(work.crossing_bytes[start], work.crossing_bytes[end]) > problem.max_payload:
         return math.inf
+    if node.whole_only and (start, end) != (0, len(work.cuts) - 1):
+        return math.inf
     return sum(node.seconds[start:end])
+
+
+def beside(problem: Problem, node: Node, start: int, end: int) -> float:
+    """What the node does for the frame besides running operators."""
+    first, last = start == 0, end == len(problem.workload.cuts) - 1
+    return node.stage_s + node.frame_s * first + node.result_s * last
 
 
 def rate(problem: Problem, node: Node, start: int, end: int) -> float:
     seconds = compute_seconds(problem, node, start, end)
     received = problem.workload.crossing_bytes[start] / node.receive_bytes_s
     sent = problem.workload.crossing_bytes[end] / node.send_bytes_s
-    return 0.0 if seconds == math.inf else 1 / max(seconds, received, sent, 1e-9)
+    extra = beside(problem, node, start, end)
+    own = max(seconds, extra) if node.overlaps else seconds + extra
+    two_in_flight = delay(problem, node, start, end) / 2
+    return 0.0 if seconds == math.inf else 1 / max(own, received, sent, two_in_flight, 1e-9)
 
 
 def delay(problem: Problem, node: Node, start: int, end: int) -> float:
     received = problem.workload.crossing_bytes[start] / node.receive_bytes_s
     sent = problem.workload.crossing_bytes[end] / node.send_bytes_s
-    return compute_seconds(problem, node, start, end) + received + sent + 2 * node.latency_s
+    own = compute_seconds(problem, node, start, end) + beside(problem, node, start, end)
+    return own + received + sent + 2 * node.latency_s
 
 
 def most_frames(problem: Problem) -> float:
@@ -49,6 +61,8 @@ def most_frames(problem: Problem) -> float:
             if role is not None:
                 stages = sums.setdefault(role[0], {})
                 stages[role[1]] = stages.get(role[1], 0.0) + rate(problem, node, *role[1])
+        if problem.stages is not None and (len(sums) > 1 or any(len(each) != problem.stages for each in sums.values())):
+            continue  # a given number of stages is that of one pipeline
         if all(tiles(sorted(stages), segments) for stages in sums.values()):
             best = max(best, sum(min(stages.values()) for stages in sums.values()))
     return best
@@ -58,11 +72,17 @@ def tiles(ranges: Sequence[Range], segments: int) -> bool:
     return ranges[0][0] == 0 and ranges[-1][1] == segments and all(one[1] == two[0] for one, two in pairwise(ranges))
 
 
+def has_allowed_stages(problem: Problem, stages: int) -> bool:
+    return problem.stages is None or stages == problem.stages
+
+
 def chains(problem: Problem) -> Iterator[list[tuple[Node, int, int]]]:
     """Every pipeline of single nodes."""
     segments = len(problem.workload.cuts) - 1
     for choice in product((False, True), repeat=segments - 1):
         bounds = [0, *(cut for cut, cutting in enumerate(choice, start=1) if cutting), segments]
+        if not has_allowed_stages(problem, len(bounds) - 1):
+            continue
         for nodes in permutations(problem.nodes, len(bounds) - 1):
             yield [(node, start, end) for node, (start, end) in zip(nodes, pairwise(bounds), strict=True)]
 
@@ -89,6 +109,8 @@ def broken_rules(problem: Problem, pipelines: Sequence[Sequence[Stage]]) -> list
     if len(set(used)) < len(used):
         broken.append("a node has two stages")
     for pipeline in pipelines:
+        if not has_allowed_stages(problem, len(pipeline)):
+            broken.append(f"{len(pipeline)} stages")
         if not tiles([(cuts.index(stage.start), cuts.index(stage.end)) for stage in pipeline], len(cuts) - 1):
             broken.append("the stages are not the model")
         for stage in pipeline:

@@ -64,19 +64,28 @@ def problems(draw: st.DrawFn, most_nodes: int = 3, most_segments: int = 3) -> Pr
             receive_bytes_s=draw(st.sampled_from([2.0, 10.0, 1e9])),
             send_bytes_s=draw(st.sampled_from([2.0, 10.0, 1e9])),
             latency_s=draw(st.sampled_from([0.0, 0.1])),
+            frame_s=draw(st.sampled_from([0.0, 0.5])),
+            result_s=draw(st.sampled_from([0.0, 0.25])),
+            stage_s=draw(st.sampled_from([0.0, 0.125])),
+            overlaps=draw(st.booleans()),
+            whole_only=draw(st.sampled_from([False, False, False, True])),
         )
         for number in range(draw(st.integers(1, most_nodes)))
     )
     names = st.frozensets(st.sampled_from([each.name for each in nodes]), min_size=1)
     pins = draw(st.lists(st.tuples(st.integers(0, 5), st.integers(6, 30), names), max_size=1))
     return Problem(
-        workload=work, nodes=nodes, max_payload=draw(st.integers(5, 6)), pins=tuple(Pin(*pin) for pin in pins)
+        workload=work,
+        nodes=nodes,
+        max_payload=draw(st.integers(5, 6)),
+        pins=tuple(Pin(*pin) for pin in pins),
+        stages=draw(st.sampled_from([None, None, 1, 2, 3])),
     )
 
 
 def attempt(problem: Problem, objective: Objective) -> Plan | None:
     try:
-        return make_plan(problem, objective)
+        return make_plan(problem, objective, margin=0)
     except NoPlanError:
         return None
 
@@ -100,7 +109,8 @@ def test_no_layout_of_a_small_cluster_gives_more_frames_than_the_plan(problem: P
         assert best == 0
     else:
         assert plan.exact
-        assert value(plan) == pytest.approx(best) == plan.bound
+        assert value(plan) == pytest.approx(best)
+        assert value(plan) == plan.bound if problem.stages is None else value(plan) <= plan.bound * (1 + 1e-9)
         assert broken_rules(problem, plan.chosen.pipelines) == []
 
 

@@ -1,0 +1,53 @@
+"""A plan as boxes in text: stages from left to right, the nodes that share each from top to bottom. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from cli.tables import format_ms
+from wire.plans import PlannedStage, PlanOption
+
+MOST_NODES = 6
+"""Of a stage that are drawn; the others are counted."""
+_ARROW = " ─▶ "
+
+
+def draw_option(option: PlanOption) -> list[str]:
+    """Return lines of text, one block a pipeline."""
+    lines: list[str] = []
+    for number, stages in enumerate(option.pipelines):
+        seconds = option.stage_seconds[number] if number < len(option.stage_seconds) else ()
+        boxes = [
+            _draw_stage(stage, seconds[place] if place < len(seconds) else ()) for place, stage in enumerate(stages)
+        ]
+        lines += _join(boxes)
+    return lines
+
+
+def _draw_stage(stage: PlannedStage, seconds: Sequence[float]) -> list[str]:
+    rows = [
+        f"{node}  {format_ms(taken * 1e3)}" if taken is not None else node
+        for node, taken in zip_longest(stage.nodes, seconds[: len(stage.nodes)])
+    ]
+    if len(rows) > MOST_NODES:
+        rows = [*rows[: MOST_NODES - 1], f"and {len(rows) - MOST_NODES + 1} more"]
+    title = f"{stage.start}-{stage.end}"
+    width = max(len(title) + 1, *(len(row) for row in rows))
+    return [
+        f"┌ {title} {'─' * (width - len(title))}┐",
+        *(f"│ {row.ljust(width)} │" for row in rows),
+        f"└{'─' * (width + 2)}┘",
+    ]
+
+
+def _join(boxes: Sequence[Sequence[str]]) -> list[str]:
+    height = max(len(box) for box in boxes)
+    padded = [[*box, *(" " * len(box[0]) for _ in range(height - len(box)))] for box in boxes]
+    lines = []
+    for row in range(height):
+        arrow = _ARROW if row == 1 else " " * len(_ARROW)
+        cells = arrow.join(box[row] for box in padded)
+        ends = ("frames ─▶ ", " ─▶ results") if row == 1 else (" " * 10, "")
+        lines.append(f"{ends[0]}{cells}{ends[1]}".rstrip())
+    return lines

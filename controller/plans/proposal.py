@@ -1,0 +1,102 @@
+"""From a survey to a proposal that people can read and nodes can be told. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from controller.planning import Objective, Option, Problem, make_plan
+from controller.planning.survey import Survey
+from controller.surveying.surveyor import Field
+from wire.errors import BadRequestError
+from wire.plans import Layout, PlannedNode, PlannedStage, PlanOption, PlanReport, PlanRequest
+
+
+def propose(field: Field, found: Survey, request: PlanRequest, problems: Mapping[str, str]) -> PlanReport:
+    """Plan, and say all that a person needs to judge the plan by; ``problems`` are why nodes were not measured.
+
+    Raises:
+        NoPlanError: the nodes cannot run the model under the request's constraints.
+        BadRequestError: the objective cannot be judged.
+
+    """
+    if request.objective == "energy":
+        raise BadRequestError(
+            "no node reports the power it draws, so energy cannot be compared",
+            remedy="plan for throughput, latency or memory",
+        )
+    plan = make_plan(found.problem, Objective(request.objective))
+    return PlanReport(
+        model=field.manifest.name,
+        version=field.manifest.version,
+        variant=field.variant,
+        objective=request.objective,
+        options=tuple(describe_option(found.problem, option) for option in plan.alternatives),
+        reason=plan.reason,
+        exact=plan.exact,
+        bound=plan.bound,
+        nodes=_describe_nodes(field, found),
+        frame_bytes=field.frame_bytes,
+        assumed=found.assumed,
+        left_out=tuple(_explain(line, problems) for line in found.left_out),
+        picture=field.manifest.known_answer.sha256 if field.manifest.known_answer else "",
+    )
+
+
+def describe_option(problem: Problem, option: Option) -> PlanOption:
+    """Return an option as it travels."""
+    cuts = {at: place for place, at in enumerate(problem.workload.cuts)}
+    nodes = {node.name: node for node in problem.nodes}
+    seconds = tuple(
+        tuple(
+            tuple(nodes[name].own_seconds(cuts[stage.start], cuts[stage.end]) for name in stage.nodes)
+            for stage in stages
+        )
+        for stages in option.pipelines
+    )
+    prediction = option.prediction
+    return PlanOption(
+        name=option.name,
+        pipelines=tuple(
+            tuple(PlannedStage(start=stage.start, end=stage.end, nodes=stage.nodes) for stage in stages)
+            for stages in option.pipelines
+        ),
+        throughput_s=prediction.throughput_s,
+        latency_s=prediction.latency_s,
+        worst_latency_s=prediction.worst_latency_s,
+        memory_bytes=prediction.memory_bytes,
+        traffic_bytes=prediction.traffic_bytes,
+        stage_seconds=seconds,
+    )
+
+
+def lay_out(field: Field, option: PlanOption) -> Layout:
+    """Return an option as a layout whose shards have still to be cut."""
+    return Layout(
+        name=option.name,
+        version=field.manifest.version,
+        variant=field.variant,
+        whole=field.manifest.digest(field.variant),
+        pipelines=option.pipelines,
+    )
+
+
+def _describe_nodes(field: Field, found: Survey) -> tuple[PlannedNode, ...]:
+    variants = {beat.node: variant for beat, variant in field.candidates}
+    return tuple(
+        PlannedNode(
+            node=node.name,
+            variant=variants[node.name],
+            whole_s=whole if math.isfinite(whole := node.own_seconds(0, len(node.seconds))) else -1.0,
+            room_bytes=node.memory_bytes,
+            receive_bytes_s=node.receive_bytes_s,
+            send_bytes_s=node.send_bytes_s,
+            latency_s=node.latency_s,
+        )
+        for node in found.problem.nodes
+    )
+
+
+def _explain(line: str, problems: Mapping[str, str]) -> str:
+    why = problems.get(line.partition(" ")[0])
+    return f"{line}: {why}" if why else line

@@ -1,0 +1,95 @@
+"""Times a node's way to the server by messages to the node and back; the arithmetic is pure.
+
+An empty message and its empty answer take four ways; a large message with an empty answer takes what the large one
+needs beyond that. The controller's own way to the server is timed by flushes and taken off. Bursts stay below a second
+on any link that is worth a plan, one at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+
+from wire import subjects
+from wire.bus import Link
+from wire.errors import InternalError, error_from_json
+from wire.headers import ERROR
+from wire.profiles import MAX_PROBE_BYTES, PROBE_BYTES, PROBE_CPU, LinkProfile
+
+EMPTY_PROBES = 20
+LARGE_PROBES = 3
+FIRST_BYTES = 16 << 10
+ENOUGH_S = 0.03
+"""A probe that takes so much longer than an empty one says enough; else a larger one is sent."""
+WITHIN_S = 10.0
+
+_LEAST_S = 1e-6
+
+
+async def measure_link(link: Link, node: str) -> LinkProfile:
+    """Measure; takes some 30 messages.
+
+    Raises:
+        NoRespondersError: nobody answers probes there.
+        BusError: the node did not answer in time, or the connection is down.
+        InternalError: the answers are not those of an agent.
+
+    """
+    flushes = []
+    for _ in range(EMPTY_PROBES):
+        begun = time.perf_counter()
+        await link.flush(within=WITHIN_S)
+        flushes.append(time.perf_counter() - begun)
+    empty = [await _probe(link, node, 0, 0) for _ in range(EMPTY_PROBES)]
+    round_s = min(seconds for seconds, _ in empty)
+    return LinkProfile(
+        node=node,
+        receive_bytes_s=await _measure_rate(link, node, round_s, receive=True),
+        send_bytes_s=await _measure_rate(link, node, round_s, receive=False),
+        latency_s=find_latency(round_s, min(flushes), handling_s := find_handling([cpu for _, cpu in empty])),
+        handling_s=handling_s,
+        measured_at=time.time(),
+    )
+
+
+def find_latency(round_s: float, own_round_s: float, handling_s: float) -> float:
+    """Return the seconds from server to node: half of the round trip less the controller's own, and the handling."""
+    return max(0.0, (round_s - own_round_s - handling_s) / 2)
+
+
+def find_handling(spent_us: Sequence[int]) -> float:
+    """Return the seconds of processor time a message, from the node's total after each; the median of the steps."""
+    steps = sorted(after - before for before, after in pairwise(spent_us))
+    return max(0.0, steps[len(steps) // 2] / 1e6) if steps else 0.0
+
+
+def find_rate(size: int, seconds: float, round_s: float) -> float:
+    """Return bytes a second from what a message of ``size`` bytes took beyond an empty one."""
+    return size / max(_LEAST_S, seconds - round_s)
+
+
+async def _measure_rate(link: Link, node: str, round_s: float, *, receive: bool) -> float:
+    size, most = FIRST_BYTES, min(MAX_PROBE_BYTES, link.max_payload)
+    while True:
+        there, back = (size, 0) if receive else (0, size)
+        seconds = min([(await _probe(link, node, there, back))[0] for _ in range(LARGE_PROBES)])
+        if seconds - round_s >= ENOUGH_S or size >= most:
+            return find_rate(size, seconds, round_s)
+        size = min(most, 4 * size)
+
+
+async def _probe(link: Link, node: str, there: int, back: int) -> tuple[float, int]:
+    """Send so many bytes and have so many come back; return seconds, and the agent's processor time so far."""
+    begun = time.perf_counter()
+    reply = await link.request(
+        subjects.NODE_PROBE.build(node=node), bytes(there), headers={PROBE_BYTES: str(back)}, within=WITHIN_S
+    )
+    seconds = time.perf_counter() - begun
+    headers = reply.headers or {}
+    if ERROR in headers:
+        raise error_from_json(reply.data) or InternalError(f"{node} refused a probe")
+    spent = headers.get(PROBE_CPU, "")
+    if len(reply.data) != back or not (spent.isascii() and spent.isdigit()):
+        raise InternalError(f"{node} answered a probe with {len(reply.data)} bytes instead of {back}")
+    return seconds, int(spent)

@@ -1,0 +1,61 @@
+"""How a plan looks, and what ``bramble plan`` takes."""
+
+from __future__ import annotations
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from cli.commands.plan import _Pin, option_row, plan
+from cli.plan_picture import draw_option
+from wire.plans import PinnedOperators, PlannedStage, PlanOption
+
+
+def option(*pipelines: tuple[PlannedStage, ...], seconds: tuple[tuple[tuple[float, ...], ...], ...] = ()) -> PlanOption:
+    return PlanOption(
+        name="pipeline", pipelines=pipelines, throughput_s=12.3, latency_s=0.05, worst_latency_s=0.08,
+        memory_bytes=3 << 20, traffic_bytes=2048, stage_seconds=seconds,
+    )  # fmt: skip
+
+
+def stage(start: int, end: int, *nodes: str) -> PlannedStage:
+    return PlannedStage(start=start, end=end, nodes=nodes)
+
+
+def test_stages_are_boxes_from_left_to_right_with_their_nodes_inside() -> None:
+    drawn = draw_option(
+        option((stage(0, 40, "pi1", "pi2"), stage(40, 70, "pi3")), seconds=(((0.005, 0.01), (0.004,)),))
+    )
+    assert drawn == [
+        "          ┌ 0-40 ──────┐    ┌ 40-70 ────┐",
+        "frames ─▶ │ pi1  5 ms  │ ─▶ │ pi3  4 ms │ ─▶ results",
+        "          │ pi2  10 ms │    └───────────┘",
+        "          └────────────┘",
+    ]
+
+
+def test_a_stage_of_many_nodes_is_cut_short() -> None:
+    drawn = draw_option(option((stage(0, 9, *(f"n{number}" for number in range(20))),)))
+    assert "and 15 more" in "\n".join(drawn)
+    assert len(drawn) == 8
+
+
+def test_every_pipeline_is_drawn() -> None:
+    drawn = "\n".join(draw_option(option((stage(0, 9, "a"),), (stage(0, 4, "b"), stage(4, 9, "c")))))
+    assert drawn.count("results") == 2
+
+
+def test_an_option_is_a_row() -> None:
+    row = option_row(option((stage(0, 40, "a", "b"), stage(40, 70, "c"))))
+    assert row == ("pipeline", "12.3", "50 ms", "80 ms", "3.0 MiB", "2.0 KiB", "0-40 x2 > 40-70 x1")
+
+
+def test_a_pin_names_operators_and_nodes() -> None:
+    assert _Pin().convert("0-16=pi1,pi2", None, None) == PinnedOperators(start=0, end=16, nodes=("pi1", "pi2"))
+
+
+@pytest.mark.parametrize("text", ["", "16-0=a", "0-16", "0-16=", "a-b=c", "0-16=a b", "0-16=a,,b", "-1-2=a"])
+def test_a_pin_that_names_nothing_is_a_usage_error(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        _Pin().convert(text, None, None)
+    assert CliRunner().invoke(plan, ["m", "--pin", text]).exit_code == 2
