@@ -17,7 +17,7 @@ def is_profile_fresh(profile: Profile, beat: Heartbeat, at: tuple[int, ...], now
     started = beat.at - beat.uptime_s  # by the node's clock, as the profile's time is
     return (
         profile.at == at
-        and profile.threads == (beat.threads or profile.threads)
+        and (profile.declared or profile.threads == beat.threads)
         and started <= profile.measured_at
         and now - profile.measured_at < PROFILE_S
     )
