@@ -10,6 +10,7 @@ from modelkit.manifest import Manifest, encode_manifest
 from wire import headers, subjects
 from wire.bus import Bus, Received
 from wire.errors import BadRequestError, InternalError, NoRespondersError, error_from_json
+from wire.findings import Examination
 from wire.headers import AnswerKind, InferOptions
 from wire.messages import (
     CameraConfig,
@@ -27,6 +28,7 @@ from wire.plans import PlanReport, PlanRequest
 
 ASK_S = 10.0
 PLAN_S = 900.0  # every node may have to time a model, those of one machine one after another
+EXAMINE_S = 30.0  # a node tries every runtime in a child process, and times its disk
 REMOVE_S = 30.0  # a camera's removal waits for its frames
 GRACE_S = 2.0  # on top of a deadline: the controller answers at the deadline at the latest
 PENDING_RESULTS = 1024
@@ -76,14 +78,21 @@ class Cluster:
 
     async def command_node(self, node: str, verb: str) -> Done:
         """Send ``drain`` or ``undrain`` to a node."""
+        return decode(await self._ask_node(node, verb, within=ASK_S), Done)
+
+    async def examine_node(self, node: str) -> Examination:
+        """Have a node examine itself."""
+        return decode(await self._ask_node(node, "examine", within=EXAMINE_S), Examination)
+
+    async def _ask_node(self, node: str, verb: str, *, within: float) -> bytes:
         subject = subjects.NODE_COMMAND.build(node=node, verb=verb)
         try:
-            reply = await self.bus.control.request(subject, b"{}", within=ASK_S)
+            reply = await self.bus.control.request(subject, b"{}", within=within)
         except NoRespondersError as error:
             raise BadRequestError(
                 f"no node {node!r} is connected", remedy="`bramble nodes` lists those that are"
             ) from error
-        return decode(_unwrap(reply), Done)
+        return _unwrap(reply)
 
     async def infer(self, model: str, picture: bytes, options: InferOptions) -> Result | bytes:
         """Ask a model about a picture.

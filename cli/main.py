@@ -21,6 +21,7 @@ _COMMANDS = {
     "cameras": ("cameras", "list_cameras", "List the cameras: the same as `camera list`."),
     "completion": ("completion", "completion", "Print the completion script for a shell."),
     "demo": ("demo", "demo", "Show a whole cluster on this machine, with a real clip and real models."),
+    "doctor": ("doctor", "doctor", "Say what is wrong, and what to do about it."),
     "infer": ("infer", "infer", "Ask a model about pictures."),
     "local": ("local", "local", "Run a cluster on this machine until Ctrl-C."),
     "model": ("models", "model", "Build, add, push, list and remove models."),

@@ -88,6 +88,8 @@ class RunningCamera:
             counts=results.ledger.counts(self.config.camera),
             last_frame_at=state.last_frame_at,
             seconds_blind=round(self.seconds_blind, 1),
+            jitter_ms=round(state.jitter * 1e3, 1),
+            codec=state.codec,
         )
 
     async def _run(self) -> None:

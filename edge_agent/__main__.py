@@ -8,6 +8,7 @@ import os
 import sys
 
 from edge_agent.agent import TaskEndedError, run_agent
+from edge_agent.examination.page import run_doctor
 from edge_agent.pipeline import StuckError
 from edge_agent.settings import parse_settings
 from wire.errors import BrambleError
@@ -19,15 +20,20 @@ _log = logging.getLogger("bramble.agent")
 
 
 def main() -> None:
-    """Run the agent; exits with 0 after it was told to stop, with 1 after a failure, with 2 after a usage error."""
+    """Run the agent; exits with 0 after it was told to stop, with 1 after a failure, with 2 after a usage error.
+
+    ``bramble-agent doctor`` has the exit codes of :class:`wire.findings.Health`.
+    """
     status = run(sys.argv[1:])
     logging.shutdown()
     os._exit(status)  # sys.exit would wait for a thread that does not come back from native code
 
 
 def run(arguments: list[str]) -> int:
-    """Run the agent with these arguments and return its exit status."""
+    """Run the agent with these arguments, or examine the node, and return the exit status."""
     try:
+        if arguments[:1] == ["doctor"]:
+            return run_doctor(arguments[1:], environ=os.environ)
         settings = parse_settings(arguments, environ=os.environ)
         configure_logging(settings.log_level, journal=settings.journal)
         asyncio.run(run_agent(settings))

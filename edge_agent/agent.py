@@ -12,6 +12,7 @@ from edge_agent.backends.registry import find_backends
 from edge_agent.cache import Cache
 from edge_agent.commands import Commands
 from edge_agent.echo import Echo
+from edge_agent.examiner import Examiner
 from edge_agent.heart import Heart, Standing
 from edge_agent.loader import Loader
 from edge_agent.pipeline import StuckError
@@ -83,7 +84,8 @@ async def _serve(settings: Settings, bus: Bus, loader: Loader, notifier: Notifie
     worker = Worker(node, bus.data, on_stuck=on_stuck)
     reconciler = Reconciler(node, bus, loader, worker, on_change=heart.hurry, announce=heart.announce)
     profiler = Profiler(node, loader, worker, reconciler)
-    await Commands(node, bus.control, worker, profiler, heart.hurry).listen()
+    examiner = Examiner(settings, lambda: {loader.backend(each.shard.variant).name for each in reconciler.reports()})
+    await Commands(node, bus.control, worker, profiler=profiler, examiner=examiner, on_change=heart.hurry).listen()
     await Echo(node, bus.data).listen()
     notifier.tell(READY, "STATUS=connected")
     heartbeat = asyncio.create_task(heart.run(describe), name="heart")
@@ -104,6 +106,7 @@ async def _serve(settings: Settings, bus: Bus, loader: Loader, notifier: Notifie
     finally:
         await _cancel({heartbeat, *tasks})
         await profiler.close()
+        await examiner.close()
         worker.close()
 
 

@@ -1,10 +1,11 @@
-"""What a node can be told: drain, undrain, and to time a model."""
+"""What a node can be told: drain, undrain, to time a model, to examine itself."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
+from edge_agent.examiner import Examiner
 from edge_agent.profiler import Profiler
 from edge_agent.worker import Worker
 from wire import subjects
@@ -14,7 +15,7 @@ from wire.messages import Done, Message, decode, encode
 from wire.profiles import ProfileRequest
 from wire.service import error_headers
 
-VERBS = ("drain", "undrain", "profile")
+VERBS = ("drain", "undrain", "profile", "examine")
 
 _log = logging.getLogger("bramble.agent")
 
@@ -23,12 +24,20 @@ class Commands:
     """Carries out ``node.<node>.command.<verb>``."""
 
     def __init__(
-        self, node: str, link: Link, worker: Worker, profiler: Profiler, on_change: Callable[[], None]
+        self,
+        node: str,
+        link: Link,
+        worker: Worker,
+        *,
+        profiler: Profiler,
+        examiner: Examiner,
+        on_change: Callable[[], None],
     ) -> None:
         self._node = node
         self._link = link
         self._worker = worker
         self._profiler = profiler
+        self._examiner = examiner
         self._on_change = on_change
 
     async def listen(self) -> None:
@@ -40,6 +49,9 @@ class Commands:
         try:
             if tokens.get("verb") == "profile":
                 self._profiler.begin(decode(message.data, ProfileRequest), lambda done: self._reply(message, done))
+                return
+            if tokens.get("verb") == "examine":
+                self._examiner.begin(lambda found: self._reply(message, found))
                 return
             answer: Message | BrambleError = Done(text=self._carry_out(tokens.get("verb", "")))
         except BrambleError as error:

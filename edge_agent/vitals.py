@@ -17,6 +17,7 @@ _HOST_LENGTH = 13  # of the boot id: enough to tell machines apart
 # What the Raspberry Pi's firmware says about now; bits 16 to 19 say the same about the time since boot.
 # https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
 _THROTTLING = {0: "under-voltage", 1: "frequency-capped", 2: "throttled", 3: "soft-temperature-limit"}
+_SINCE_BOOT = 16
 # Thermal zones that stand for the processor, best first: Raspberry Pi, other ARM boards, PCs.
 _PROCESSOR_ZONES = ("cpu-thermal", "cpu_thermal", "soc-thermal", "soc_thermal", "x86_pkg_temp", "acpitz")
 _PLAUSIBLE_C = (-40.0, 150.0)
@@ -56,14 +57,16 @@ def parse_statm(text: str, page: int) -> int:
     return int(text.split()[1]) * page
 
 
-def parse_throttled(text: str) -> tuple[str, ...]:
+def parse_throttled(text: str, *, since_boot: bool = False) -> tuple[str, ...]:
     """Name what holds the board back now, from ``50005`` (the firmware's file) or ``throttled=0x50005`` (vcgencmd).
+
+    With ``since_boot``, name what has held it back at any time since it was switched on.
 
     Raises:
         ValueError: the text is neither.
 
     """
-    bits = int(text.strip().rpartition("=")[2], 16)
+    bits = int(text.strip().rpartition("=")[2], 16) >> (_SINCE_BOOT if since_boot else 0)
     return tuple(name for bit, name in _THROTTLING.items() if bits & 1 << bit)
 
 
@@ -103,12 +106,17 @@ def read_vitals(root: Path = Path("/")) -> Vitals:
     )
 
 
+def read_firmware_word(root: Path = Path("/")) -> str:
+    """Ask the board's firmware for its throttling bits; empty where there is none. May take up to 2 s."""
+    try:
+        return _read(root / THROTTLED_FILE)
+    except OSError:  # no Raspberry Pi, or a kernel without the file
+        return _ask_firmware()
+
+
 def read_throttling(root: Path = Path("/")) -> tuple[str, ...]:
     """Ask the board's firmware what holds it back now; may start a process and take up to 2 s."""
-    try:
-        text = _read(root / THROTTLED_FILE)
-    except OSError:  # no Raspberry Pi, or a kernel without the file
-        text = _ask_firmware()
+    text = read_firmware_word(root)
     try:
         return parse_throttled(text) if text else ()
     except ValueError:

@@ -59,13 +59,19 @@ def load_context(name: str | None = None, *, environ: Mapping[str, str] = os.env
         BadRequestError: the context named does not exist or cannot be read.
 
     """
+    path = find_context(name, environ=environ)
+    if path is not None:
+        return _read(path)
+    return Context(url=environ.get("NATS_URL") or DEFAULT_URL)
+
+
+def find_context(name: str | None = None, *, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the path of the context file that :func:`load_context` would read; None where a URL alone is used."""
     home = config_home(environ)
     chosen = name or environ.get("NATS_CONTEXT")
-    if not chosen and (url := environ.get("NATS_URL")):
-        return Context(url=url)
-    if not chosen:
+    if not chosen and not environ.get("NATS_URL"):
         chosen = _read_selected(home)
-    return _read(_locate(chosen, home)) if chosen else Context()
+    return _locate(chosen, home) if chosen else None
 
 
 def save_context(context: Context, path: Path) -> None:

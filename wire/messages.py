@@ -274,6 +274,8 @@ class CameraStatus(Message, frozen=True, omit_defaults=True):
     counts: Counts
     last_frame_at: float | None = None
     seconds_blind: NotNegative = 0.0
+    jitter_ms: NotNegative = 0.0  # by which pictures come early or late, of late
+    codec: str = ""
 
 
 # --- what an operator asks of the controllers ----------------------------------------------------------------------

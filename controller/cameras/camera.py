@@ -20,7 +20,7 @@ from controller.cameras.motion import MotionPolicy
 from controller.cameras.pictures import check_jpeg
 from controller.cameras.source import RECORDED_KINDS, Source
 from controller.cameras.spec import ReaderSpec
-from controller.cameras.state import CameraState, Phase, measure_rate
+from controller.cameras.state import CameraState, Phase, measure_jitter, measure_rate
 from controller.cameras.watchdog import Limits, deadline, excused_until
 
 _log = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ class Camera:
         self._arrivals: deque[float] = deque(maxlen=_RATE_SAMPLES)
         self._last_sign: float | None = None  # monotonic, of this reader's last picture or sign of life
         self._frozen = False  # the source repeats one and the same picture
+        self._codec = ""
         self._seen = asyncio.Event()  # pushed sources: set by each picture
 
     @property
@@ -85,6 +86,8 @@ class Camera:
             restarts=self._restarts,
             fps=measure_rate(self._arrivals, time.monotonic()),
             last_frame_at=self._last_frame_at,
+            jitter=measure_jitter(self._arrivals, time.monotonic()),
+            codec=self._codec,
         )
 
     async def run(self) -> None:
@@ -214,6 +217,7 @@ class Camera:
             case Still(seconds):
                 self._judge_stillness(seconds)
             case Opened(codec):
+                self._codec = codec
                 _log.info("camera %s opened: %s", self.name, codec, extra={"action": "camera_opened"})
             case _:
                 assert_never(notice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 Phase = Literal["starting", "live", "blind", "ended"]
@@ -23,6 +24,8 @@ class CameraState:
     restarts: int  # times that the reader was started again
     fps: float  # pictures offered a second, of late
     last_frame_at: float | None  # unix seconds at which the last one was captured
+    jitter: float = 0.0  # seconds by which pictures come early or late, of late
+    codec: str = ""  # as the reader found it; empty before, and where there is none
 
 
 def measure_rate(times: Sequence[float], now: float) -> float:
@@ -38,3 +41,13 @@ def measure_rate(times: Sequence[float], now: float) -> float:
     usual = (recent[-1] - recent[0]) / spans
     span = recent[-1] - recent[0] + max(0.0, now - recent[-1] - usual)
     return spans / span if span > 0 else 0.0
+
+
+def measure_jitter(times: Sequence[float], now: float) -> float:
+    """By how many seconds the gaps between the latest pictures differ from their mean, on average; same clock."""
+    recent = [time for time in times if now - time <= RATE_WINDOW]
+    gaps = [later - earlier for earlier, later in pairwise(recent)]
+    if not gaps:
+        return 0.0
+    usual = sum(gaps) / len(gaps)
+    return sum(abs(gap - usual) for gap in gaps) / len(gaps)

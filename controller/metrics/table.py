@@ -165,6 +165,7 @@ CAMERAS = (
            ("camera", "phase"), _read_phases),
     _camera("blind_seconds_total", "Time without a picture when there should be one", lambda c: c.seconds_blind),
     _camera("frames_per_second", "Pictures offered a second, of late", lambda c: c.fps),
+    _camera("jitter_seconds", "By how much pictures come early or late, of late", lambda c: c.jitter_ms / 1e3),
     _camera("frames_total", "Pictures offered: sent, gated and superseded", lambda c: c.frames),
     _camera("restarts_total", "Times that the camera's reader was started again", lambda c: c.restarts),
     _camera("last_frame_timestamp_seconds", "When the last picture was captured, in Unix seconds",

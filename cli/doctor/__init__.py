@@ -1,0 +1,1 @@
+"""What is wrong with a cluster, in words, with the remedy: readings in, findings out."""

@@ -1,0 +1,170 @@
+"""Findings about a cluster, from what its controller says. Pure; every threshold stands here or in tui.severity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tui.severity import BUSY, HOT_C, LATE_S, frame_age
+from wire.findings import Finding, Severity
+from wire.messages import CameraStatus, ClusterStatus, ModelStatus, NodeStatus, ShardState
+
+OFFSET_WARN_S, OFFSET_BROKEN_S = 1.0, 10.0
+"""Results carry times of capture; beyond, they cannot be compared between hosts, and certificates may not hold."""
+MEMORY_WARN = 0.10
+UNSEEN_WARN = 0.5
+JITTER_WARN = 0.5
+"""Of a camera's period: beyond, pictures come in bursts."""
+
+
+def judge_cluster(status: ClusterStatus) -> tuple[Finding, ...]:
+    """Judge everything in a status."""
+    return (
+        *judge_controller(status),
+        *(finding for node in status.nodes for finding in judge_node(node, status)),
+        *(finding for camera in status.cameras for finding in judge_camera(camera, status)),
+        *(finding for model in status.models for finding in judge_model(model)),
+    )
+
+
+def judge_controller(status: ClusterStatus) -> Iterator[Finding]:
+    """Judge the whole."""
+    about = f"controller {status.controller}"
+    yield _well(about, "answers", f"{status.counts.offered} frames offered, {status.counts.inferred} inferred")
+    live = [node for node in status.nodes if node.liveness == "live"]
+    if not status.nodes:
+        yield _broken(
+            about, "nodes", "no node has joined", "start agents: `bramble-agent --node NAME`, or the playbook"
+        )
+    elif not live:
+        yield _broken(
+            about, "nodes", f"none of {len(status.nodes)} nodes is live", "look at the nodes' power and network"
+        )
+    else:
+        yield _well(about, "nodes", f"{len(live)} of {len(status.nodes)} nodes are live")
+    versions = sorted({node.heartbeat.version for node in live})
+    if len(versions) > 1:
+        remedy = "roll the same release out everywhere: playbooks/upgrade.yml"
+        yield _warning(about, "versions", f"the nodes run different versions: {', '.join(versions)}", remedy)
+    if not status.models:
+        yield _warning(about, "models", "no model is configured", "`bramble model push NAME`")
+
+
+def judge_silence(reason: str) -> Finding:
+    """Say that no controller answers."""
+    remedy = "`systemctl status bramble-controller` on its host; `bramble local` runs a whole cluster here"
+    return _broken("controller", "answers", f"no controller answers: {reason}", remedy)
+
+
+def judge_node(node: NodeStatus, status: ClusterStatus) -> Iterator[Finding]:
+    """Judge a node as its heartbeats show it."""
+    about, beat = f"node {node.node}", node.heartbeat
+    if node.liveness != "live":
+        remedy = "look at its power, cable and `systemctl status bramble-agent`; its frames go to the others meanwhile"
+        severity = Severity.BROKEN if node.liveness == "dead" else Severity.WARNING
+        yield Finding(
+            about=about, check="heartbeat", severity=severity, text=f"silent for {node.age_s:.0f} s", remedy=remedy
+        )
+        return
+    yield _well(about, "heartbeat", f"heard {node.age_s:.1f} s ago")
+    yield from _judge_clock(about, beat.at - (status.at - node.age_s))
+    if beat.draining:
+        yield _warning(about, "draining", "takes no new work: it was told to", f"bramble nodes undrain {node.node}")
+    for word in beat.throttling:
+        remedy = "its own power supply and a short cable" if word == "under-voltage" else "a heat sink and a fan"
+        yield _warning(about, "throttling", f"the board says {word}", remedy)
+    if beat.temperature_c is not None and beat.temperature_c >= HOT_C:
+        yield _warning(about, "temperature", f"{beat.temperature_c:.0f} °C", "a heat sink and a fan")
+    if beat.cpus and beat.load >= BUSY * beat.cpus:
+        remedy = "see what else runs there, or give it less to do"
+        yield _warning(about, "load", f"load {beat.load:.1f} on {beat.cpus} cores", remedy)
+    if beat.memory_available_bytes < MEMORY_WARN * beat.memory_bytes:
+        text = f"{beat.memory_available_bytes >> 20} of {beat.memory_bytes >> 20} MiB of memory are available"
+        yield _warning(about, "memory", text, "serve fewer or smaller models here")
+    for report in beat.shards:
+        name = f"{report.shard.model} {report.shard.version} ({report.shard.variant})"
+        if report.state is ShardState.REJECTED:
+            remedy = "`bramble doctor node` compares runtimes; `bramble model push` sends the model again"
+            yield _broken(about, "shard", f"refuses {name}: {report.reason}", remedy)
+        elif report.state is not ShardState.READY:
+            yield _warning(about, "shard", f"{report.state} {name}", "wait; a first start proves every model")
+
+
+def judge_camera(camera: CameraStatus, status: ClusterStatus) -> Iterator[Finding]:
+    """Judge a camera."""
+    about = f"camera {camera.camera}"
+    if camera.phase == "blind":
+        yield _broken(
+            about, "pictures", f"blind: {camera.reason}", "bramble camera test URL tries it from the controller"
+        )
+        return
+    if camera.phase == "starting":
+        yield _warning(about, "pictures", "no picture yet", "wait; `bramble camera list` shows what it waits for")
+        return
+    if camera.phase == "ended":
+        yield _warning(about, "pictures", "the recording has been played to its end", "add it again with ?loop=1")
+        return
+    age = frame_age(camera, status.at) or 0.0
+    rate = f"{camera.codec}, {camera.fps:.1f} a second" if camera.codec else f"{camera.fps:.1f} a second"
+    text = f"{rate}, blind for {camera.seconds_blind:.0f} s so far"
+    if age > max(LATE_S, 3 / camera.fps if camera.fps else LATE_S):
+        yield _warning(about, "pictures", f"the last picture is {age:.0f} s old", "look at the camera and its network")
+    else:
+        yield _well(about, "pictures", text)
+    if camera.fps > 0 and camera.jitter_ms / 1e3 > JITTER_WARN / camera.fps:
+        text = f"pictures come {camera.jitter_ms:.0f} ms early or late, at {camera.fps:.1f} a second"
+        yield _warning(about, "jitter", text, "look at its Wi-Fi, or use a cable; a fixed rate in the camera helps too")
+    yield from _judge_frames(about, camera)
+
+
+def judge_model(model: ModelStatus) -> Iterator[Finding]:
+    """Judge a model."""
+    about = f"model {model.model}"
+    if model.nodes_ready:
+        yield _well(about, "served", f"{len(model.nodes_ready)} nodes serve {model.version}")
+    else:
+        remedy = f"`bramble nodes` shows how far each is; its variants are {', '.join(model.variants) or 'none'}"
+        yield _broken(about, "served", "no node is ready for it: every frame fails", remedy)
+
+
+def choose(findings: Iterable[Finding], kind: str, name: str | None) -> tuple[Finding, ...]:
+    """Return the findings about one kind of thing, or about one of them."""
+    wanted = f"{kind} {name}" if name else f"{kind} "
+    return tuple(each for each in findings if each.about == wanted or (not name and each.about.startswith(wanted)))
+
+
+def merge(seen: Iterable[Finding], told: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Put together what the controller sees and what nodes tell of themselves; of one matter the node knows more."""
+    own = tuple(told)
+    matters = {(each.about, each.check) for each in own}
+    return (*(each for each in seen if (each.about, each.check) not in matters), *own)
+
+
+def _judge_clock(about: str, offset_s: float) -> Iterator[Finding]:
+    if abs(offset_s) <= OFFSET_WARN_S:
+        return
+    severity = Severity.BROKEN if abs(offset_s) > OFFSET_BROKEN_S else Severity.WARNING
+    remedy = "sudo timedatectl set-ntp true; without internet name the site's server in node_base_ntp_servers"
+    text = f"its clock is {offset_s:+.1f} s off the controller's"
+    yield Finding(about=about, check="clock", severity=severity, text=text, remedy=remedy)
+
+
+def _judge_frames(about: str, camera: CameraStatus) -> Iterator[Finding]:
+    counts = camera.counts
+    unseen = sum(counts.dropped.values()) + sum(counts.failed.values())
+    if counts.offered and unseen > UNSEEN_WARN * counts.offered:
+        reasons = {**counts.dropped, **counts.failed}
+        worst = max(reasons, key=lambda reason: reasons[reason])
+        text = f"nobody looked at {unseen} of {counts.offered} frames, most for {worst}"
+        yield _warning(about, "frames", text, "lower its rate with --fps, gate with --motion, or add nodes")
+
+
+def _well(about: str, check: str, text: str) -> Finding:
+    return Finding(about=about, check=check, severity=Severity.WELL, text=text)
+
+
+def _warning(about: str, check: str, text: str, remedy: str) -> Finding:
+    return Finding(about=about, check=check, severity=Severity.WARNING, text=text, remedy=remedy)
+
+
+def _broken(about: str, check: str, text: str, remedy: str) -> Finding:
+    return Finding(about=about, check=check, severity=Severity.BROKEN, text=text, remedy=remedy)
