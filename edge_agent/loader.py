@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_agent.backends.base import Backend, BackendMissingError, Servable
+from edge_agent.backends.part import Part
 from edge_agent.cache import Cache, Source
 from edge_agent.prober import prove
 from edge_agent.trial import Trial, bound_memory, fingerprint
@@ -33,6 +34,7 @@ class _Files(NamedTuple):
     artefact: Path
     picture: Path | None
     signature: str | None
+    whole: Path | None  # the signed artefact that a stage must have been cut from
 
 
 class Loader:
@@ -119,18 +121,22 @@ class Loader:
         if shard.variant in {artefact.variant for artefact in manifest.artefacts}:
             store = await open_store()
             fetch = functools.partial(self._cache.fetch, source=store, keep={*keep, shard.digest})
-            path = await fetch(shard.digest, manifest.artefact(shard.variant).bytes)
+            path = await fetch(shard.digest, manifest.artefact(shard.variant).bytes)  # a stage is hardly larger
             runtime = await asyncio.to_thread(backend.find)
             described = sha256_bytes(encode_manifest(manifest))
             mark = fingerprint(described, shard.variant, runtime, platform.machine(), self._trust)
             if not self._cache.is_proved(shard.digest, mark):
                 on_state(ShardState.PROVING)
                 signature = await self._fetch_signature(manifest.name, described, store)
-                known = manifest.known_answer
+                known = manifest.known_answer if shard.stages == 1 else None  # a stage alone answers nothing
                 picture = await fetch(known.sha256, known.bytes) if known else None
-                await prove(self._pose(shard, manifest, backend, _Files(path, picture, signature)))
+                signed = manifest.artefact(shard.variant) if signature and shard.stages > 1 else None
+                whole = await fetch(signed.sha256, signed.bytes) if signed else None
+                await prove(self._pose(shard, manifest, backend, _Files(path, picture, signature, whole)))
                 self._cache.note_proof(shard.digest, mark)
-        return await asyncio.to_thread(lambda: backend.serve(manifest, shard.variant, path, threads=self._threads))
+        return await asyncio.to_thread(
+            lambda: backend.serve(manifest, shard.variant, path, threads=self._threads, part=Part.of(shard))
+        )
 
     async def _fetch_signature(self, model: str, manifest_digest: str, store: Source) -> str | None:
         """Return the model's signature, None where none is asked for.
@@ -160,8 +166,10 @@ class Loader:
             artefact=str(files.artefact),
             picture=str(files.picture) if files.picture else None,
             threads=self._threads,
+            part=Part.of(shard),
             memory_bytes=bound_memory(manifest.artefact(shard.variant).bytes),
             signature=files.signature,
+            whole=str(files.whole) if files.whole else None,
             trusted=self._trust.keys,
         )
 
@@ -182,15 +190,10 @@ def check_shard(shard: Shard, manifest: Manifest) -> None:
         UnknownModelError: modelkit's; the manifest has no such variant.
 
     """
-    if shard.stages != 1:
-        raise ModelRejectedError(
-            f"stage {shard.stage} of {shard.stages} of {shard.model} was assigned; this agent serves whole models",
-            remedy="assign the whole model (stages = 1)",
-        )
     offered = manifest.digest(shard.variant)
-    if (manifest.version, offered) != (shard.version, shard.digest):
+    if (manifest.version, offered) != (shard.version, shard.artefact):
         raise ModelRejectedError(
-            f"{shard.model} {shard.version} {shard.variant} {shard.digest[:12]} was assigned, "
+            f"{shard.model} {shard.version} {shard.variant} {shard.artefact[:12]} was assigned, "
             f"the manifest offers {manifest.version} {offered[:12]}",
             remedy="push the model again, or correct the assignment",
         )

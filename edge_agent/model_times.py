@@ -37,6 +37,8 @@ NICENESS = 10
 EACH_S = 0.1
 """So long each prefix is run, at least five times."""
 
+_ORDER = WorkOrder(frame="timing", digest="", itinerary=(), deadline_ms=1)
+
 
 def main() -> int:
     """Answer one question."""
@@ -64,11 +66,10 @@ def _measure(question: Question) -> ModelTimes:
     runtime = backend.find()
     payload = Path(question.picture).read_bytes() if question.picture else _make_gray(question.manifest)
     servable, load_s, memory_bytes = _load(backend, question, payload)
-    prepared = servable.prepare(payload)
-    order = WorkOrder(frame="timing", digest="", itinerary=(), deadline_ms=1)
+    prepared = servable.prepare(payload, _ORDER)
     outputs = servable.infer(prepared)
-    frame = time_runs(lambda: servable.prepare(payload), EACH_S)
-    result = time_runs(lambda: servable.interpret(prepared, outputs, order), EACH_S)
+    frame = time_runs(lambda: servable.prepare(payload, _ORDER), EACH_S)
+    result = time_runs(lambda: servable.interpret(prepared, outputs, _ORDER), EACH_S)
     whole = time_runs(lambda: servable.infer(prepared), EACH_S)
     servable.close()
     timings = (*_time_prefixes(question), whole)
@@ -92,7 +93,7 @@ def _load(backend: Backend, question: Question, payload: bytes) -> tuple[Servabl
     before, begun = _read_rss(), time.perf_counter()
     servable = backend.serve(question.manifest, question.variant, Path(question.artefact), threads=question.threads)
     load_s = time.perf_counter() - begun
-    prepared: Prepared = servable.prepare(payload)
+    prepared: Prepared = servable.prepare(payload, _ORDER)
     servable.infer(prepared)
     return servable, load_s, max(0, _read_rss() - before)
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from edge_agent.backends.base import Findings, Prepared, Servable
+from edge_agent.backends.base import Activations, Findings, Prepared, Servable
 from wire.errors import DeadlineExceededError
 from wire.headers import WorkOrder
 from wire.messages import Timings
@@ -39,13 +39,14 @@ class Work:
     payload: bytes
     arrived: float
     deadline: float
+    network_ms: float = 0.0  # from the stage before, by both nodes' clocks
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What came of it."""
+    """What came of it: findings, or what goes to the next stage."""
 
-    findings: Findings
+    outcome: Findings | Activations
     prepared: Prepared
     timings: Timings
 
@@ -88,18 +89,20 @@ class Pipeline:
         self._inference.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, servable: Servable, work: Work) -> Finished:
-        begun, prepared = await self._in_thread(self._pictures, work, lambda: servable.prepare(work.payload))
+        begun, prepared = await self._in_thread(
+            self._pictures, work, lambda: servable.prepare(work.payload, work.order)
+        )
         prepared_at = time.monotonic()
         entered, (outputs, infer_ms) = await self._in_thread(
             self._inference, work, lambda: _timed(lambda: servable.infer(prepared))
         )
         inferred_at = time.monotonic()
-        resumed, (findings, postprocess_ms) = await self._in_thread(
+        resumed, (outcome, postprocess_ms) = await self._in_thread(
             self._pictures, work, lambda: _timed(lambda: _interpret(servable, prepared, outputs, work.order))
         )
         waited = (begun - work.arrived) + (entered - prepared_at) + (resumed - inferred_at)
         return Finished(
-            findings,
+            outcome,
             prepared,
             Timings(
                 queue_ms=max(0.0, waited * 1e3),
@@ -138,7 +141,9 @@ def check_deadline(work: Work, now: float) -> None:
         )
 
 
-def _interpret(servable: Servable, prepared: Prepared, outputs: Sequence[Array], order: WorkOrder) -> Findings:
+def _interpret(
+    servable: Servable, prepared: Prepared, outputs: Sequence[Array], order: WorkOrder
+) -> Findings | Activations:
     return servable.interpret(prepared, outputs, order)
 
 

@@ -84,10 +84,10 @@ def _missing(wanted: Sequence[Wanted], held: Mapping[Shard, Holding]) -> Iterato
 
 
 def _replaced(wanted: Sequence[Wanted], held: Mapping[Shard, Holding]) -> Iterator[Step]:
-    """An old shard serves until what takes its place does, so that no model goes unserved meanwhile."""
+    """What serves a model goes when all that is to serve it does, so that no model goes unserved meanwhile."""
     stay = {each.shard for each in wanted}
-    pending = {_place(shard) for shard in stay if shard not in held or held[shard].state is not ShardState.READY}
-    return (Drop(shard) for shard in held if shard not in stay and _place(shard) not in pending)
+    pending = {shard.model for shard in stay if shard not in held or held[shard].state is not ShardState.READY}
+    return (Drop(shard) for shard in held if shard not in stay and shard.model not in pending)
 
 
 def _outdated(wanted: Sequence[Wanted], held: Mapping[Shard, Holding]) -> Iterator[Step]:
@@ -105,7 +105,3 @@ def _due(wanted: Sequence[Wanted], held: Mapping[Shard, Holding], now: float) ->
         holding = held.get(each.shard)
         if holding is not None and holding.retry_at is not None and holding.retry_at <= now:
             yield Load(each.shard)
-
-
-def _place(shard: Shard) -> tuple[str, int]:
-    return shard.model, shard.stage

@@ -17,7 +17,7 @@ from edge_agent.backends.registry import make_backend
 from edge_agent.settings import Profile
 from edge_agent.trial import CPU_S, Trial, Verdict
 from modelkit.errors import ModelkitError
-from wire.errors import BrambleError, InternalError
+from wire.errors import BrambleError, InternalError, ModelRejectedError
 
 MAX_TRIAL_BYTES = 4 << 20
 
@@ -49,12 +49,15 @@ def judge(request: bytes) -> Verdict:
 
 
 def _prove(trial: Trial) -> None:
-    from edge_agent.backends.picture_model import PictureModel  # noqa: PLC0415 - numpy comes after the bounds
+    from edge_agent.backends.served_model import ServedModel  # noqa: PLC0415 - numpy comes after the bounds
 
     _check_signature(trial)
+    _check_origin(trial)
     backend = make_backend(trial.backend, Profile())
-    servable = backend.serve(trial.manifest, trial.variant, Path(trial.artefact), threads=trial.threads)
-    if not isinstance(servable, PictureModel):
+    servable = backend.serve(
+        trial.manifest, trial.variant, Path(trial.artefact), threads=trial.threads, part=trial.part
+    )
+    if not isinstance(servable, ServedModel):
         raise InternalError(f"the backend {trial.backend} has nothing to prove")
     servable.prove(Path(trial.picture).read_bytes() if trial.picture else None)
 
@@ -65,6 +68,20 @@ def _check_signature(trial: Trial) -> None:
     from modelkit.signature import verify  # noqa: PLC0415 - cryptography is loaded here, not in the agent itself
 
     verify(trial.signature.encode(), trial.manifest, [key.encode() for key in trial.trusted])
+
+
+def _check_origin(trial: Trial) -> None:
+    """A stage has no signature of its own: cut the signed model again, and see whether the same file comes of it."""
+    if trial.whole is None:
+        return
+    from modelkit.slicing import slice_model  # noqa: PLC0415 - only where signatures are asked for
+
+    cut = slice_model(Path(trial.whole).read_bytes(), trial.part.start, trial.part.end)
+    if Path(trial.artefact).read_bytes() != cut.data:
+        raise ModelRejectedError(
+            f"the file is not the operators {trial.part.start} to {trial.part.end} of the signed model",
+            remedy="cut the model again: `bramble plan`",
+        )
 
 
 def _bound(memory: int) -> None:

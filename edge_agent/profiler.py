@@ -14,9 +14,10 @@ from edge_agent.backends.base import Declaring
 from edge_agent.cache import Source
 from edge_agent.loader import Loader
 from edge_agent.prober import ask_child
+from edge_agent.replies import to_wire
 from edge_agent.timing import ModelTimes, Question
 from edge_agent.trial import describe_exit
-from edge_agent.worker import Worker, to_wire
+from edge_agent.worker import Worker
 from modelkit.errors import ModelkitError
 from modelkit.manifest import Manifest
 from wire.errors import BadRequestError, BrambleError, ModelRejectedError, NoCapacityError

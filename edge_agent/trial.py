@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from edge_agent.backends.base import Runtime
+from edge_agent.backends.part import WHOLE, Part
 from edge_agent.trust import Trust
 from modelkit.manifest import Manifest
 
@@ -20,7 +21,7 @@ _MEMORY_FACTOR = 8  # of the artefact's size
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A model to be loaded and asked for its known answer."""
+    """A model to be loaded and asked for its known answer, or a stage of one to be run on a blank input."""
 
     backend: str
     variant: str
@@ -28,8 +29,10 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     artefact: str  # path
     picture: str | None  # path of the known answer's picture
     threads: Annotated[int, Meta(ge=1)]
+    part: Part = WHOLE
     memory_bytes: Annotated[int, Meta(ge=1)]
     signature: str | None = None
+    whole: str | None = None  # path of the signed artefact that a stage must have been cut from
     trusted: tuple[str, ...] = ()  # public keys as PEM; with any, the signature is checked before the model is loaded
 
 

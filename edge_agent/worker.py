@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edge_agent.backends.base import Servable
+from edge_agent.backends.base import Activations, Servable
 from edge_agent.pipeline import STUCK_S, Finished, Pipeline, StuckError, Work
+from edge_agent.replies import advance, compose, to_wire
 from edge_agent.tally import Tally
 from modelkit.errors import ModelkitError
 from wire import subjects
-from wire.bus import Link, Received, Subscription
+from wire.bus import Knocker, Link, Received, Subscription
 from wire.bus.link import check_headers
 from wire.errors import (
     BadRequestError,
     BrambleError,
-    ErrorBody,
     ErrorCode,
     InternalError,
     ModelRejectedError,
     NoCapacityError,
-    error_from_body,
 )
-from wire.headers import WorkOrder
-from wire.messages import Answer, Shard, encode
+from wire.headers import KNOCK, NODE, WorkOrder
+from wire.messages import Shard, encode
 from wire.service import error_headers
 
-MAX_HELD = 8
-"""Frames in flight and waiting, at most. Controllers send two: more comes only from elsewhere."""
+MAX_HELD = 16
+"""Frames in flight and waiting, at most. Controllers send two to a stage: more are there only while one stalls."""
 MAX_HELD_BYTES = 32 << 20
 MAX_FAULTS = 3
 """So many faults of its own in a row, and a shard has to prove itself anew."""
@@ -61,6 +61,7 @@ class Worker:
         self._pipeline = Pipeline()
         self._posts: dict[Shard, Post] = {}
         self._subscriptions: dict[Place, Subscription] = {}
+        self._knocker: Knocker | None = None  # only a node with a stage before the last one sends frames on
         self._held: dict[asyncio.Task[None], int] = {}  # what is under way, and its bytes
         self.draining = False  # true: new work is refused
 
@@ -94,6 +95,8 @@ class Worker:
             StuckError: the frames begun on the old servable do not end.
 
         """
+        if self._knocker is None and shard.stage < shard.stages - 1:
+            self._knocker = await Knocker.open(self._link, header=KNOCK)
         old = self._posts.get(shard)
         self._posts[shard] = Post(shard, servable, on_broken, tally=old.tally if old else Tally())
         place = (shard.model, shard.stage)
@@ -137,6 +140,8 @@ class Worker:
         self._posts.clear()
 
     async def _receive(self, message: Received) -> None:
+        if message.headers and KNOCK in message.headers:
+            return  # whoever sent a frame just now asks the server whether we are there: we are
         if not message.reply:
             _log.debug("work without a reply subject", extra={"action": "receive", "subject": message.subject})
             return
@@ -167,23 +172,24 @@ class Worker:
         except (BrambleError, ModelkitError):
             post.tally = post.tally.add_failed(own_fault=False)
             raise
-        return post, Work(order, message.data, now, now + order.deadline_ms / 1e3)
+        network_ms = 0.0 if order.sent_at is None else (time.time() - order.sent_at) * 1e3
+        return post, Work(order, message.data, now, now + order.deadline_ms / 1e3, network_ms)
 
     def _find(self, subject: str, order: WorkOrder) -> Post:
         """Return the post that the subject and the order both mean."""
         tokens = subjects.WORK.parse(subject)
-        if tokens is None:
+        if tokens is None or not (tokens["stage"].isascii() and tokens["stage"].isdigit()):
             raise BadRequestError(f"{subject[:80]!r} is not a subject for work")
         place = (tokens["model"], int(tokens["stage"]))
         posts = [post for post in self._posts.values() if (post.shard.model, post.shard.stage) == place]
         for post in posts:
-            if post.shard.digest == order.digest:
+            if (post.shard.artefact, post.shard.cut) == (order.digest, order.cut):
                 _check_itinerary(self._node, post.shard, order)
                 return post
-        serving = ", ".join(post.shard.digest[:12] for post in posts) or "nothing"
+        serving = ", ".join(_name(post.shard.artefact, post.shard.cut) for post in posts) or "nothing"
         raise ModelRejectedError(
-            f"{self._node} serves {serving} of {place[0]}, not {order.digest[:12]}",
-            remedy="send to a node that serves this digest, or ask for the one served here",
+            f"{self._node} serves {serving} of {place[0]}, not {_name(order.digest, order.cut)}",
+            remedy="send to a node that serves this digest and cut, or ask for what is served here",
         )
 
     async def _answer(self, post: Post, work: Work, reply: str) -> None:
@@ -199,7 +205,34 @@ class Worker:
             await self._fail(post, reply, to_wire(error))
         else:
             post.tally = post.tally.add_served(finished.busy_ms)
-            await self._publish(reply, encode(compose(post.shard, work.order, finished)), {})
+            if isinstance(finished.outcome, Activations):
+                await self._hand_on(post.shard, work, finished, finished.outcome.payload, reply)
+            else:
+                await self._publish(
+                    reply, encode(compose(self._node, post.shard, work, finished, finished.outcome)), {}
+                )
+
+    async def _hand_on(self, shard: Shard, work: Work, finished: Finished, payload: bytes, reply: str) -> None:
+        """Send a frame to the node of the next stage, which answers, or goes on, in our place."""
+        assert self._knocker is not None  # opened before the shard was served
+        hop = work.order.itinerary[shard.stage + 1]
+        absent = NoCapacityError(
+            f"nobody serves stage {hop.stage} of {shard.model} on {hop.node}",
+            remedy="see `bramble nodes`",
+            node=hop.node,
+        )
+        try:
+            order = advance(self._node, work, finished, sent_bytes=len(payload), now=time.monotonic(), at=time.time())
+            await self._knocker.publish(
+                subjects.WORK.build(node=hop.node, model=shard.model, stage=str(hop.stage)),
+                payload,
+                headers=order.to_headers(),
+                reply=reply,
+                on_nobody=functools.partial(self._refuse, reply, absent),
+            )
+        except BrambleError as error:
+            await self._refuse(reply, error)
+        await asyncio.sleep(0)  # the frame leaves before the next one is begun
 
     async def _fail(self, post: Post, reply: str, error: BrambleError) -> None:
         post.tally = post.tally.add_failed(own_fault=error.code is ErrorCode.INTERNAL)
@@ -208,7 +241,7 @@ class Worker:
             post.on_broken(post.shard, f"failed {post.tally.faults} times in a row: {error}")
 
     async def _refuse(self, reply: str, error: BrambleError) -> None:
-        await self._publish(reply, error.to_json(), error_headers(error))
+        await self._publish(reply, error.to_json(), {**error_headers(error), NODE: error.node or self._node})
 
     async def _publish(self, reply: str, payload: bytes, headers: dict[str, str]) -> None:
         try:
@@ -235,34 +268,18 @@ async def _finish(post: Post) -> None:
 
 def _check_itinerary(node: str, shard: Shard, order: WorkOrder) -> None:
     hops = order.itinerary
-    if len(hops) != shard.stages or (hops[shard.stage].node, hops[shard.stage].stage) != (node, shard.stage):
+    stages = tuple(hop.stage for hop in hops)
+    if stages != tuple(range(shard.stages)) or hops[shard.stage].node != node:
         raise BadRequestError(
             f"the itinerary of {len(hops)} stages does not lead to stage {shard.stage} of {shard.stages} on {node}",
             remedy="name one node for each stage, in order",
         )
+    if len(order.done) != shard.stage:
+        raise BadRequestError(
+            f"a frame for stage {shard.stage} came with the timings of {len(order.done)} stages",
+            remedy="send frames to stage 0",
+        )
 
 
-def compose(shard: Shard, order: WorkOrder, finished: Finished) -> Answer:
-    """Make the answer to a frame."""
-    return Answer(
-        frame=order.frame,
-        model=shard.model,
-        version=shard.version,
-        digest=shard.digest,
-        nodes=tuple(hop.node for hop in order.itinerary),
-        width=finished.prepared.width,
-        height=finished.prepared.height,
-        timings=finished.timings,
-        classes=finished.findings.classes,
-        detections=finished.findings.detections,
-    )
-
-
-def to_wire(error: Exception) -> BrambleError:
-    """Return the error that can cross the network; modelkit's errors carry wire's codes as words."""
-    if isinstance(error, BrambleError):
-        return error
-    if isinstance(error, ModelkitError):
-        return error_from_body(ErrorBody(code=ErrorCode(error.code), message=str(error), remedy=error.remedy))
-    _log.error("a fault", extra={"action": "infer"}, exc_info=error)
-    return InternalError(f"{type(error).__name__}: {error}"[:300], remedy="the agent's log on the node says more")
+def _name(digest: str, cut: str | None) -> str:
+    return f"{digest[:12]} cut {cut}" if cut else digest[:12]

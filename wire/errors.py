@@ -42,10 +42,11 @@ class BrambleError(Exception):
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
+    def __init__(self, message: str, *, remedy: str = "", node: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.node = node  # where it happened, as far as known; stays in the cluster
 
     @property
     def body(self) -> ErrorBody:

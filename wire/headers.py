@@ -33,6 +33,7 @@ STAGES = "Bramble-Stages"
 SENT = "Bramble-Sent"
 KNOCK = "Bramble-Knock"
 ERROR = "Bramble-Error"
+NODE = "Bramble-Node"  # of an error: where it happened
 
 DEFAULT_DEADLINE_MS = 5000
 DEFAULT_TOP_K = 5

@@ -158,7 +158,8 @@ class Shard(Message, frozen=True, omit_defaults=True):
             raise ValueError("a whole model has neither operators, nor a cut, nor a precision to send on in")
         if self.stages > 1 and not all(described):
             raise ValueError("a stage needs its operators, the digest of the whole model and the cut")
-        if self.stage >= self.stages or (self.stages > 1 and self.start >= self.end):
+        ordered = self.stages == 1 or self.start < self.end
+        if self.stage >= self.stages or not ordered or (self.stage == 0) != (self.start == 0):
             raise ValueError(f"stage {self.stage} of {self.stages} cannot be the operators {self.start} to {self.end}")
 
     @property

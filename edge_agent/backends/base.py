@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from edge_agent.backends.part import WHOLE, Part
 from modelkit.manifest import Manifest
 from wire.errors import BrambleError
 from wire.headers import WorkOrder
@@ -84,20 +85,27 @@ class Findings:
     detections: tuple[Detection, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Activations:
+    """What a stage hands to the next one, coded as it travels."""
+
+    payload: bytes
+
+
 class Servable(Protocol):
-    """A model that serves: from payloads to findings. Errors are modelkit's or wire's."""
+    """A model, or a stage of one, that serves. Errors are modelkit's or wire's."""
 
     def check(self, payload: bytes) -> None:
         """Refuse at the door what need not wait in the queue: costs microseconds, decodes nothing."""
 
-    def prepare(self, payload: bytes) -> Prepared:
-        """Decode and preprocess."""
+    def prepare(self, payload: bytes, order: WorkOrder) -> Prepared:
+        """Decode and preprocess a picture; a later stage reads what the one before sent."""
 
     def infer(self, prepared: Prepared) -> Sequence[Array]:
         """Run the model; only ever called from one thread."""
 
-    def interpret(self, prepared: Prepared, outputs: Sequence[Array], order: WorkOrder) -> Findings:
-        """Make findings of the model's outputs."""
+    def interpret(self, prepared: Prepared, outputs: Sequence[Array], order: WorkOrder) -> Findings | Activations:
+        """Make findings of the model's outputs, or what goes to the next stage."""
 
     def close(self) -> None:
         """Let go of the model."""
@@ -118,8 +126,10 @@ class Backend(Protocol):
 
         """
 
-    def serve(self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int) -> Servable:
-        """Load a model.
+    def serve(
+        self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int, part: Part = WHOLE
+    ) -> Servable:
+        """Load a model, or the stage of it that the artefact is.
 
         Raises:
             ModelRejectedError: it cannot be loaded, or does not suit its manifest.

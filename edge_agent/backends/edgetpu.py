@@ -9,6 +9,7 @@ import importlib
 from pathlib import Path
 
 from edge_agent.backends.base import BackendMissingError, LoadedModel, Runtime, Servable
+from edge_agent.backends.part import WHOLE, Part, require_whole
 from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, TfliteModel, find_runtime
 from modelkit.manifest import Manifest
 from wire.errors import ModelRejectedError
@@ -76,14 +77,17 @@ class EdgeTpuBackend:
             raise _no_device()
         return Runtime(f"{runtime.name}+edgetpu", runtime.version)
 
-    def serve(self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int) -> Servable:
+    def serve(
+        self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int, part: Part = WHOLE
+    ) -> Servable:
         """Load a model in a process of its own."""
         from edge_agent.backends.isolated import IsolatedModel  # noqa: PLC0415 - numpy comes with the first model
-        from edge_agent.backends.picture_model import PictureModel  # noqa: PLC0415
+        from edge_agent.backends.served_model import ServedModel  # noqa: PLC0415
 
+        require_whole(part, "Edge TPU")
         if artefact is None:
             raise ModelRejectedError(f"{manifest.name} has no file for {variant}", remedy="compile it for the Edge TPU")
-        return PictureModel(manifest, IsolatedModel(f"{__name__}:load", artefact, threads=threads))
+        return ServedModel(manifest, IsolatedModel(f"{__name__}:load", artefact, threads=threads))
 
 
 def _no_library() -> BackendMissingError:

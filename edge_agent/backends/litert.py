@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_agent.backends.base import Runtime, Servable
+from edge_agent.backends.part import WHOLE, Part
 from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, TfliteModel, find_runtime
 from modelkit.manifest import Manifest
 from wire.errors import ModelRejectedError
@@ -23,11 +24,13 @@ class LitertBackend:
         """Say which of the two packages would run."""
         return find_runtime(_PREFERENCE)[0]
 
-    def serve(self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int) -> Servable:
-        """Load a model."""
-        from edge_agent.backends.picture_model import PictureModel  # noqa: PLC0415 - numpy comes with the first model
+    def serve(
+        self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int, part: Part = WHOLE
+    ) -> Servable:
+        """Load a model, or a stage of one."""
+        from edge_agent.backends.served_model import ServedModel  # noqa: PLC0415 - numpy comes with the first model
 
         _, module = find_runtime(_PREFERENCE)
         if artefact is None:
             raise ModelRejectedError(f"{manifest.name} has no file for {variant}", remedy="build the model again")
-        return PictureModel(manifest, TfliteModel(module, artefact, threads=threads))
+        return ServedModel(manifest, TfliteModel(module, artefact, threads=threads), part)

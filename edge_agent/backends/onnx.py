@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.backends.base import BackendMissingError, Runtime, Servable, TensorSpec
+from edge_agent.backends.part import WHOLE, Part, require_whole
 from modelkit.manifest import Manifest
 from wire.errors import InternalError, ModelRejectedError
 
@@ -71,14 +72,17 @@ class OnnxBackend:
             raise BackendMissingError("onnxruntime is not installed", remedy="pip install 'bramble-edge[onnx]'")
         return Runtime(_DISTRIBUTION, importlib.metadata.version(_DISTRIBUTION))
 
-    def serve(self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int) -> Servable:
+    def serve(
+        self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int, part: Part = WHOLE
+    ) -> Servable:
         """Load a model."""
-        from edge_agent.backends.picture_model import PictureModel  # noqa: PLC0415 - numpy comes with the first model
+        from edge_agent.backends.served_model import ServedModel  # noqa: PLC0415 - numpy comes with the first model
 
         self.find()
+        require_whole(part, "ONNX")
         if artefact is None:
             raise ModelRejectedError(f"{manifest.name} has no file for {variant}", remedy="build the model again")
-        return PictureModel(manifest, OnnxModel(artefact, threads=threads))
+        return ServedModel(manifest, OnnxModel(artefact, threads=threads))
 
 
 def _error_kinds() -> tuple[type[Exception], ...]:

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.backends.base import BackendMissingError, Findings, Prepared, Runtime
+from edge_agent.backends.base import Activations, BackendMissingError, Findings, Prepared, Runtime
+from edge_agent.backends.part import WHOLE, Part
 from edge_agent.settings import Profile
 from modelkit.manifest import Manifest, SimulatedSpec
-from wire.errors import BadRequestError
+from wire.errors import BadRequestError, InvalidTensorError, ModelRejectedError
 from wire.headers import WorkOrder
 from wire.messages import Class, Detection
 from wire.profiles import Profile as NodeProfile
 from wire.profiles import ProfileRequest
-from wire.tensors import MAGIC, decode_tensors
+from wire.tensors import MAGIC, Tensor, TensorType, decode_tensors, encode_tensors
 
 if TYPE_CHECKING:
     from edge_agent.backends.base import Array
@@ -28,23 +29,27 @@ _MIDDLE = (0.25, 0.25, 0.75, 0.75)
 
 
 class SimulatedModel:
-    """Takes ``seconds`` for a picture."""
+    """Takes ``seconds`` for a frame; a stage before the last one hands ``activation_bytes`` on."""
 
-    def __init__(self, manifest: Manifest, seconds: float) -> None:
+    def __init__(self, manifest: Manifest, seconds: float, part: Part = WHOLE, activation_bytes: int = 0) -> None:
         from modelkit.picture import read_picture_info  # noqa: PLC0415 - an idle agent needs no codec
 
         self._manifest = manifest
         self._seconds = seconds
+        self._part = part
+        self._activation = Tensor(TensorType.UINT8, (activation_bytes,), bytes(activation_bytes))
         self._read_info = read_picture_info
 
     def check(self, payload: bytes) -> None:
         """Read the size from the header, as for a real model."""
         self._measure(payload)
 
-    def prepare(self, payload: bytes) -> Prepared:
+    def prepare(self, payload: bytes, order: WorkOrder) -> Prepared:
         """Read the size again: it is part of the answer."""
         started = time.perf_counter()
         width, height = self._measure(payload)
+        if order.picture and not self._part.first:
+            width, height = order.picture
         return Prepared(width, height, decode_ms=(time.perf_counter() - started) * 1e3, preprocess_ms=0.0)
 
     def infer(self, prepared: Prepared) -> Sequence[Array]:  # noqa: ARG002 - the time does not depend on the picture
@@ -52,8 +57,10 @@ class SimulatedModel:
         time.sleep(self._seconds)
         return ()
 
-    def interpret(self, prepared: Prepared, outputs: Sequence[Array], order: WorkOrder) -> Findings:  # noqa: ARG002
-        """Say that nothing was looked at."""
+    def interpret(self, prepared: Prepared, outputs: Sequence[Array], order: WorkOrder) -> Findings | Activations:  # noqa: ARG002
+        """Say that nothing was looked at, or hand on as many bytes as the model would."""
+        if not self._part.last:
+            return Activations(encode_tensors([self._activation]))
         if self._manifest.task == "detect":
             return Findings(detections=(Detection(label=LABEL, index=0, score=1.0, box=_MIDDLE),))
         return Findings(classes=(Class(label=LABEL, index=0, score=1.0),))
@@ -65,6 +72,8 @@ class SimulatedModel:
         if payload.startswith(MAGIC):
             decode_tensors(payload)
             return self._manifest.input.width, self._manifest.input.height
+        if not self._part.first:
+            raise InvalidTensorError(f"stage {self._part.stage} takes tensors", remedy="send pictures to stage 0")
         info = self._read_info(payload)
         return info.width, info.height
 
@@ -83,10 +92,25 @@ class SimulatedBackend:
         """It is always there."""
         return Runtime(self.name, "1")
 
-    def serve(self, manifest: Manifest, variant: str, artefact: Path | None, *, threads: int) -> SimulatedModel:  # noqa: ARG002
-        """Play the model by its manifest's seconds and this node's profile."""
-        _, seconds = self._read(manifest)
-        return SimulatedModel(manifest, seconds)
+    def serve(
+        self,
+        manifest: Manifest,
+        variant: str,  # noqa: ARG002 - there is one only
+        artefact: Path | None,  # noqa: ARG002 - and it has no file
+        *,
+        threads: int,  # noqa: ARG002 - nothing is computed
+        part: Part = WHOLE,
+    ) -> SimulatedModel:
+        """Play the model, or a stage of it, by its manifest's seconds and this node's profile."""
+        spec, seconds = self._read(manifest)
+        if part.end > spec.operators:
+            raise ModelRejectedError(
+                f"{manifest.name} has {spec.operators} operators when simulated, not {part.end}",
+                remedy="cut between two of them",
+            )
+        if part != WHOLE:
+            seconds *= (part.end - part.start) / spec.operators
+        return SimulatedModel(manifest, seconds, part, spec.activation_bytes)
 
     def declare(self, node: str, manifest: Manifest, request: ProfileRequest) -> NodeProfile:
         """Return the profile that the node plays: nothing is measured.

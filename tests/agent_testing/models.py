@@ -32,7 +32,13 @@ def claim_size(jpeg: bytes, width: int, height: int) -> bytes:
 
 
 def simulated_manifest(
-    name: str = "sim", seconds: float = 0.01, *, labels: Sequence[str] = ("a", "b"), version: str = "1"
+    name: str = "sim",
+    seconds: float = 0.01,
+    *,
+    labels: Sequence[str] = ("a", "b"),
+    version: str = "1",
+    operators: int = 1,
+    activation_bytes: int = 0,
 ) -> Manifest:
     """Return a model that can only be played."""
     return Manifest(
@@ -44,7 +50,7 @@ def simulated_manifest(
         origin="made by a test",
         labels=tuple(labels),
         input=InputSpec(width=32, height=24),
-        simulated=SimulatedSpec(seconds=seconds),
+        simulated=SimulatedSpec(seconds=seconds, operators=operators, activation_bytes=activation_bytes),
     )
 
 

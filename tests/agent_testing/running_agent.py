@@ -131,7 +131,7 @@ class RunningAgent:
         """Send one frame as a controller would, or with other headers, and return the bare reply."""
         order = WorkOrder(
             frame=new_frame_id(),
-            digest=changes.get("digest", shard.digest),
+            digest=changes.get("digest", shard.artefact),
             itinerary=(Hop(self.node, 0),),
             deadline_ms=deadline_ms,
         )

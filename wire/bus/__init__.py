@@ -2,7 +2,8 @@
 
 from wire.bus.bucket import Bucket
 from wire.bus.bus import Bus
+from wire.bus.knocker import Knocker
 from wire.bus.link import Link, Received, Subscription
 from wire.bus.store import BlobStore
 
-__all__ = ["BlobStore", "Bucket", "Bus", "Link", "Received", "Subscription"]
+__all__ = ["BlobStore", "Bucket", "Bus", "Knocker", "Link", "Received", "Subscription"]

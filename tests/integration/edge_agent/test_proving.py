@@ -6,12 +6,14 @@ import asyncio
 import signal
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
 from cli.local.broker import Broker
 from modelkit.digest import sha256_bytes
 from modelkit.manifest import ExpectedClass, KnownAnswer, Manifest
+from tests.agent_testing.cutting import push_stages
 from tests.agent_testing.models import SmallClassifier, make_jpeg, push_blob, small_manifest
 from tests.agent_testing.running_agent import RunningAgent, shard_of
 from wire.bus import Bus
@@ -107,7 +109,7 @@ async def test_a_model_whose_labels_do_not_suit_it_is_rejected(bus: Bus, broker:
         ({"digest": "1" * 64}, "the manifest offers"),
         ({"version": "9"}, "the manifest offers"),
         ({"variant": "onnx"}, "has no file for variant 'onnx'"),
-        (STAGE, "this agent serves whole models"),
+        (STAGE, "the manifest offers"),
     ],
 )
 async def test_an_assignment_that_does_not_suit_the_manifest_is_rejected(
@@ -116,6 +118,18 @@ async def test_an_assignment_that_does_not_suit_the_manifest_is_rejected(
     async with RunningAgent.start(bus, broker.context, tmp_path, backends="litert") as agent:
         shard = await agent.assign(small_manifest(TFLITE), "cpu-f32", changes)
         assert reason in (await agent.wait_for_state(shard, ShardState.REJECTED)).reason
+
+
+async def test_a_file_that_is_another_stage_than_the_assignment_says_is_rejected(
+    bus: Bus, broker: Broker, tmp_path: Path
+) -> None:
+    manifest = small_manifest(TFLITE)
+    first, second = await push_stages(bus, manifest, "cpu-f32", TFLITE, at=(2,))
+    wrong = msgspec.structs.replace(first, digest=second.digest)
+    async with RunningAgent.start(bus, broker.context, tmp_path, backends="litert") as agent:
+        await agent.configure(manifest)
+        await agent.assign_shards(wrong)
+        assert "its manifest says" in (await agent.wait_for_state(wrong, ShardState.REJECTED)).reason
 
 
 async def test_a_probe_that_is_killed_costs_the_shard_a_retry_and_not_the_agent(

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from cli.local.broker import Broker
+from edge_agent.worker import MAX_HELD
 from tests.agent_testing.models import make_jpeg, simulated_manifest
 from tests.agent_testing.running_agent import RunningAgent, read_answer, shard_of
 from wire import subjects
 from wire.bus import Bus
 from wire.context import save_context
+from wire.cuts import cut_id
 from wire.errors import ErrorCode, NoRespondersError, error_from_json
+from wire.headers import Hop, WorkOrder
 from wire.messages import Done, ShardState, decode
 
 JPEG = make_jpeg()
@@ -45,6 +48,32 @@ async def test_an_assigned_model_is_served_and_its_answer_says_where_the_time_we
         assert beat.rss_bytes > 0
 
 
+async def test_simulated_stages_take_their_share_of_the_time_and_hand_on_what_the_model_would(
+    bus: Bus, broker: Broker, tmp_path: Path
+) -> None:
+    manifest = simulated_manifest(seconds=0.04, operators=4, activation_bytes=1000)
+    digest = manifest.digest("simulated")
+    cut = cut_id(digest, (3,))
+    stages = tuple(
+        shard_of(
+            manifest,
+            "simulated",
+            {"stage": stage, "stages": 2, "start": start, "end": end, "whole": digest, "cut": cut},
+        )
+        for stage, (start, end) in enumerate(((0, 3), (3, 4)))
+    )
+    async with RunningAgent.start(bus, broker.context, tmp_path) as agent:
+        await agent.configure(manifest)
+        await agent.assign_shards(*stages)
+        await agent.wait_for(lambda beat: len(beat.shards) == 2 and all(s.state == "ready" for s in beat.shards))
+        order = WorkOrder("f", digest, (Hop("pi1", 0), Hop("pi1", 1)), 5000, cut=cut)
+        subject = subjects.WORK.build(node="pi1", model="sim", stage="0")
+        answer = read_answer(await bus.data.request(subject, JPEG, headers=order.to_headers(), within=10))
+        assert all(each.infer_ms >= least for each, least in zip(answer.stages, (30, 10), strict=True))
+        assert 1000 <= answer.stages[0].sent_bytes < 1100
+        assert (answer.width, answer.height) == (64, 48)
+
+
 @pytest.mark.usefixtures("as_on_a_node")
 async def test_an_agent_that_simulates_fits_64_mib(bus: Bus, broker: Broker, tmp_path: Path) -> None:
     async with RunningAgent.start(bus, broker.context, tmp_path) as agent:
@@ -67,7 +96,7 @@ async def test_frames_beyond_the_queue_are_refused_at_once_and_the_others_answer
 ) -> None:
     async with RunningAgent.start(bus, broker.context, tmp_path) as agent:
         shard = await agent.ready(simulated_manifest(seconds=0.1), "simulated")
-        replies = await asyncio.gather(*(agent.send(shard, JPEG) for _ in range(12)))
+        replies = await asyncio.gather(*(agent.send(shard, JPEG) for _ in range(MAX_HELD + 4)))
         errors = [error_from_json(reply.data) for reply in replies]
         assert [error.code for error in errors if error] == [ErrorCode.NO_CAPACITY] * 4
         assert errors.count(None) == 8

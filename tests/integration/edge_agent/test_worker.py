@@ -12,7 +12,8 @@ import pytest
 from edge_agent import pipeline
 from edge_agent.backends.base import Findings, Prepared
 from edge_agent.pipeline import StuckError
-from edge_agent.worker import MAX_FAULTS, Worker, to_wire
+from edge_agent.replies import to_wire
+from edge_agent.worker import MAX_FAULTS, Worker
 from modelkit import errors
 from tests.agent_testing.models import simulated_manifest
 from tests.agent_testing.running_agent import read_answer, shard_of
@@ -39,7 +40,7 @@ class Model:
         if payload == b"strange":
             raise KeyError(payload)
 
-    def prepare(self, payload: bytes) -> Prepared:  # noqa: ARG002 - a servable's signature
+    def prepare(self, payload: bytes, order: WorkOrder) -> Prepared:  # noqa: ARG002 - a servable's signature
         self.prepared.release()
         return Prepared(1, 1, decode_ms=1.0, preprocess_ms=1.0)
 

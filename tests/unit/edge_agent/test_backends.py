@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edge_agent.backends.base import BackendMissingError, TensorSpec
+from edge_agent.backends.entrances import check_tensors
 from edge_agent.backends.litert import LitertBackend
 from edge_agent.backends.onnx import OnnxBackend
-from edge_agent.backends.picture_model import check_tensors
 from edge_agent.backends.registry import find_backends, make_backend
 from edge_agent.backends.simulated import SimulatedBackend
 from edge_agent.backends.tflite import find_runtime
@@ -37,7 +37,7 @@ def test_an_onnx_model_is_served(tmp_path: Path) -> None:
         artefacts=(Artefact(variant="onnx", file="mean.onnx", sha256="0" * 64, bytes=len(data)),),
     )
     servable = OnnxBackend().serve(manifest, "onnx", path, threads=1)
-    prepared = servable.prepare(make_jpeg())
+    prepared = servable.prepare(make_jpeg(), ORDER)
     findings = servable.interpret(prepared, servable.infer(prepared), ORDER)
     assert findings.classes is not None
     assert {each.label for each in findings.classes} == {"red", "green", "blue"}
@@ -117,7 +117,7 @@ def test_a_model_without_a_profile_cannot_be_simulated() -> None:
 def test_a_simulated_detector_marks_its_box() -> None:
     manifest = simulated_manifest()
     servable = SimulatedBackend(Profile(speed=1000)).serve(manifest, "simulated", None, threads=1)
-    prepared = servable.prepare(make_jpeg(100, 50))
+    prepared = servable.prepare(make_jpeg(100, 50), ORDER)
     assert (prepared.width, prepared.height) == (100, 50)
     findings = servable.interpret(prepared, servable.infer(prepared), ORDER)
     assert findings.classes is not None

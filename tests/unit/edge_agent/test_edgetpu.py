@@ -64,7 +64,7 @@ def test_a_model_is_served_through_the_delegate_in_a_process_of_its_own(
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path / "lib"))
     servable = EdgeTpuBackend().serve(small_manifest(tflite.read_bytes()), "edgetpu", tflite, threads=1)
     try:
-        prepared = servable.prepare(make_jpeg())
+        prepared = servable.prepare(make_jpeg(), ORDER)
         findings = servable.interpret(prepared, servable.infer(prepared), ORDER)
     finally:
         servable.close()

@@ -1,0 +1,141 @@
+"""How a payload gets into a model: as a picture, or as what the stage before sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.backends.base import Prepared, TensorSpec
+from modelkit.manifest import InputSpec, Manifest
+from modelkit.picture import decode_picture, read_picture_info
+from modelkit.preprocess import WHOLE, decode_bounds, place, prepare_input
+from wire.errors import BadRequestError, InvalidTensorError, ModelRejectedError
+from wire.headers import PICTURE, WorkOrder
+from wire.precision import decode_activations
+from wire.tensors import MAGIC, decode_tensors, to_array
+
+if TYPE_CHECKING:
+    from edge_agent.backends.base import Array
+
+
+class PictureEntrance:
+    """Takes pictures, and input tensors as they are.
+
+    Raises ModelRejectedError where the model's input is not the manifest's.
+    """
+
+    def __init__(self, manifest: Manifest, inputs: Sequence[TensorSpec]) -> None:
+        shapes = tuple(spec.shape for spec in inputs)
+        if shapes != (manifest.input.shape,):
+            raise ModelRejectedError(
+                f"the model {manifest.name} takes {shapes}, its manifest says {manifest.input.shape}",
+                remedy="correct [input] in the manifest",
+            )
+        self._spec: InputSpec = manifest.input
+        self._wanted = inputs[0]
+
+    def check(self, payload: bytes) -> None:
+        """Read the size from the header before anything is decoded."""
+        if not payload.startswith(MAGIC):
+            read_picture_info(payload)
+
+    def prepare(self, payload: bytes, _order: WorkOrder) -> Prepared:
+        """Decode a picture no larger than needed, and make the input of it; or take the input as it was sent."""
+        if payload.startswith(MAGIC):
+            return self._accept_tensors(payload)
+        started = time.perf_counter()
+        spec = self._spec
+        info = read_picture_info(payload)
+        min_width, min_height = decode_bounds(info, spec)
+        pixels = decode_picture(payload, min_width=min_width, min_height=min_height)
+        decoded = time.perf_counter()
+        tensor = prepare_input(pixels, spec, dtype=self._wanted.dtype, quantization=self._wanted.quantization)
+        return Prepared(
+            info.width,
+            info.height,
+            decode_ms=(decoded - started) * 1e3,
+            preprocess_ms=(time.perf_counter() - decoded) * 1e3,
+            tensors=(tensor,),
+            placement=place(info.width, info.height, spec),
+        )
+
+    def prepare_blank(self) -> Prepared:
+        """Return the input of a gray picture, to try the model on."""
+        spec = self._spec
+        gray = np.full((spec.height, spec.width, 3), 128, np.uint8)
+        tensor = prepare_input(gray, spec, dtype=self._wanted.dtype, quantization=self._wanted.quantization)
+        return Prepared(spec.width, spec.height, 0.0, 0.0, tensors=(tensor,), placement=WHOLE)
+
+    def _accept_tensors(self, payload: bytes) -> Prepared:
+        started = time.perf_counter()
+        arrays = [to_array(tensor) for tensor in decode_tensors(payload)]
+        check_tensors(arrays, (self._wanted,))
+        spent = (time.perf_counter() - started) * 1e3
+        return Prepared(self._spec.width, self._spec.height, spent, 0.0, tensors=tuple(arrays), placement=WHOLE)
+
+
+class ActivationEntrance:
+    """Takes what the stage before sent, in the precision that the itinerary says."""
+
+    def __init__(self, manifest: Manifest, inputs: Sequence[TensorSpec], stage: int) -> None:
+        self._spec: InputSpec = manifest.input
+        self._inputs = tuple(inputs)
+        self._stage = stage
+
+    def check(self, payload: bytes) -> None:
+        """Refuse what is no tensors, such as a picture that was sent to a later stage."""
+        if not payload.startswith(MAGIC):
+            raise InvalidTensorError(
+                f"stage {self._stage} takes tensors, not {payload[:8]!r}", remedy="send pictures to stage 0"
+            )
+
+    def prepare(self, payload: bytes, order: WorkOrder) -> Prepared:
+        """Read the tensors and hold them against the shard's inputs."""
+        if order.picture is None:
+            raise BadRequestError(f"the header {PICTURE} is missing", remedy="send the picture's size along")
+        started = time.perf_counter()
+        arrays = decode_activations(payload, order.itinerary[self._stage - 1].wire)
+        check_tensors(arrays, self._inputs)
+        width, height = order.picture
+        spent = (time.perf_counter() - started) * 1e3
+        return Prepared(width, height, spent, 0.0, tensors=tuple(arrays), placement=place(width, height, self._spec))
+
+    def prepare_blank(self) -> Prepared:
+        """Return zeros, to try the shard on."""
+        zeros = tuple(np.zeros(spec.shape, spec.dtype) for spec in self._inputs)
+        return Prepared(self._spec.width, self._spec.height, 0.0, 0.0, tensors=zeros, placement=WHOLE)
+
+
+Entrance = PictureEntrance | ActivationEntrance
+
+
+def check_tensors(arrays: Sequence[Array], wanted: Sequence[TensorSpec]) -> None:
+    """Hold tensors from outside against what a model takes; runtimes accept NaN silently.
+
+    Raises:
+        InvalidTensorError: their number, a shape or a type is another, or a number is not finite.
+
+    """
+    found = [(tuple(array.shape), array.dtype.name) for array in arrays]
+    expected = [(spec.shape, spec.dtype) for spec in wanted]
+    if found != expected:
+        raise InvalidTensorError(
+            f"the tensors are {found[:4]}, the model takes {expected[:4]}",
+            remedy="send the tensors that the model takes",
+        )
+    check_finite(arrays)
+
+
+def check_finite(arrays: Sequence[Array]) -> None:
+    """Refuse NaN and infinity.
+
+    Raises:
+        InvalidTensorError: one is there.
+
+    """
+    for index, array in enumerate(arrays):
+        if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
+            raise InvalidTensorError(f"tensor {index} holds a number that is not finite", remedy="send finite numbers")

@@ -1,0 +1,47 @@
+"""Models cut by hand, as a plan would have it: the shards pushed, and a shard for each stage."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from modelkit.manifest import Manifest
+from modelkit.slicing import split
+from tests.agent_testing.models import push_blob
+from wire.bus import Bus
+from wire.cuts import cut_id
+from wire.messages import Shard
+from wire.precision import Precision
+
+
+def divide(operators: int, stages: int) -> tuple[int, ...]:
+    """Return where to cut so that the stages have equally many operators."""
+    return tuple(operators * stage // stages for stage in range(1, stages))
+
+
+async def push_stages(
+    bus: Bus, manifest: Manifest, variant: str, data: bytes, *, at: Sequence[int], wire: Precision = Precision.EXACT
+) -> tuple[Shard, ...]:
+    """Cut a model before each of the operators ``at``, push the shards and return what nodes are to be assigned."""
+    whole = manifest.digest(variant)
+    stages = split(data, at).stages
+    with tempfile.TemporaryDirectory() as folder:
+        for stage in stages:
+            await push_blob(bus, stage.shard.data, Path(folder))
+    return tuple(
+        Shard(
+            model=manifest.name,
+            version=manifest.version,
+            variant=variant,
+            digest=stage.shard.digest,
+            stage=number,
+            stages=len(stages),
+            start=stage.shard.start,
+            end=stage.shard.end,
+            whole=whole,
+            cut=cut_id(whole, at),
+            wire=wire,
+        )
+        for number, stage in enumerate(stages)
+    )
