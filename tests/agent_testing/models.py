@@ -57,11 +57,11 @@ def simulated_manifest(
 class SmallClassifier:
     """A real ``.tflite`` of three operators, 32x24 pixels in and four classes out, and what it is made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, weight: float = 1.0) -> None:
         self.graph = Graph("small", "a small classifier")
         picture = self.graph.input("picture", (1, 24, 32, 3))
         mean = self.graph.average(picture, "mean")
-        weights = np.eye(4, 3, dtype=np.float32)
+        weights = weight * np.eye(4, 3, dtype=np.float32)
         self.connected = self.graph.connect(mean, "connect", weights, np.zeros(4, np.float32))
         self.shares = self.graph.softmax(self.connected, "shares")
 

@@ -13,6 +13,7 @@ from cli.local.broker import Broker
 from modelkit.digest import sha256_bytes
 from modelkit.manifest import Manifest, encode_manifest
 from modelkit.signature import make_key, public_half, sign
+from tests.agent_testing.cutting import push_stages
 from tests.agent_testing.models import SmallClassifier, make_jpeg, push_blob, small_manifest
 from tests.agent_testing.running_agent import RunningAgent
 from wire import subjects
@@ -89,6 +90,20 @@ async def test_an_unsigned_model_is_served_where_that_is_allowed_but_a_wrong_sig
         shard = await agent.assign(forged, "cpu-f32")
         report = await agent.wait_for_state(shard, ShardState.REJECTED, within=60)
         assert "no trusted key" in report.reason
+
+
+async def test_a_stage_is_held_against_the_signed_model_that_it_says_to_be_cut_from(site: Site) -> None:
+    await site.push_signature(MANIFEST, sign(MANIFEST, KEY))
+    other = SmallClassifier(weight=2.0).finish()
+    (good, _), (bad, _) = [await push_stages(site.bus, MANIFEST, "cpu-f32", data, at=(2,)) for data in (TFLITE, other)]
+    assert good.digest != bad.digest
+    async with site.start_trusting() as agent:
+        await agent.configure(MANIFEST)
+        await agent.assign_shards(good)
+        await agent.wait_for_state(good, ShardState.READY, within=60)
+        await agent.assign_shards(bad)
+        report = await agent.wait_for_state(bad, ShardState.REJECTED, within=60)
+        assert "is not the operators 0 to 2 of the signed model" in report.reason
 
 
 async def test_a_proof_from_before_signatures_were_asked_for_does_not_count(site: Site) -> None:
