@@ -10,6 +10,7 @@ import nats.js.errors
 from nats.js.kv import KeyValue
 
 from wire.bus.link import Link
+from wire.bus.replicas import create_replicated
 from wire.errors import BusError
 
 RELIST_S = 30.0
@@ -39,7 +40,9 @@ class Bucket:
             try:
                 inner = await jetstream.key_value(name)
             except nats.js.errors.NotFoundError:
-                inner = await jetstream.create_key_value(bucket=name, history=1)
+                inner = await create_replicated(
+                    lambda replicas: jetstream.create_key_value(bucket=name, history=1, replicas=replicas)
+                )
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(
                 f"the bucket {name} cannot be opened: {error!r}", remedy="is JetStream on in the server?"

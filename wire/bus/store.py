@@ -10,6 +10,7 @@ import nats.js.errors
 from nats.js.object_store import ObjectStore
 
 from wire.bus.link import Link
+from wire.bus.replicas import create_replicated
 from wire.errors import BusError, ModelRejectedError
 
 
@@ -32,7 +33,7 @@ class BlobStore:
             try:
                 inner = await jetstream.object_store(name)
             except nats.js.errors.NotFoundError:
-                inner = await jetstream.create_object_store(name)
+                inner = await create_replicated(lambda replicas: jetstream.create_object_store(name, replicas=replicas))
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(
                 f"the object store {name} cannot be opened: {error!r}", remedy="is JetStream on in the server?"
