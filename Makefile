@@ -5,10 +5,10 @@ UV := $(BIN)/uv
 LOCK := requirements/all.lock
 READY := .venv/.ready
 
-.PHONY: help demo test check lint unit format lock clean nats-cli bench ansible lint-ansible test-hosts audit sbom
+.PHONY: help demo test check lint unit format lock clean nats-cli bench ansible lint-ansible test-hosts test-aarch64 audit sbom
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(READY): $(LOCK) requirements/bootstrap.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -75,7 +75,10 @@ lint-ansible: ansible ## roles and playbooks: ansible-lint in its production pro
 	PATH="$(CURDIR)/$(ANSIBLE)/bin:$$PATH" ansible-playbook --syntax-check -i inventory/example site.yml playbooks/*.yml
 
 test-hosts: $(READY) ansible nats-cli ## the playbooks against booted Debian nodes (root, debootstrap and systemd-container)
-	$(BIN)/pytest tests/hosts
+	$(BIN)/pytest tests/hosts -m hosts
+
+test-aarch64: $(READY) ## the programs for the Pis, installed and run under emulation (root, debootstrap and qemu-user-static)
+	$(BIN)/pytest tests/hosts -m aarch64 -s
 
 SUPPLY := .tools/supply
 $(SUPPLY)/.ready: requirements/supply.lock $(READY)
