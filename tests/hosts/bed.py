@@ -1,14 +1,13 @@
 """A bed of booted Debian nodes, each with systemd as PID 1 and sshd, on one machine: hosts to run playbooks on.
 
 Run as a program it makes the bed and serves it until its standard input ends, so a bed never outlives its user, not
-even one that was killed. It lives in a mount and a network namespace of its own: when its last process is gone, the
-kernel takes back every mount, bridge and cable. What could stay, the state directory and some empty control groups, is
-removed at the end, and again before the next bed is made.
+even one that was killed. It lives in namespaces of its own (``APART``): when its own process is gone, however it ended,
+the kernel takes back every process, mount, bridge and cable. What could stay, the state directory and empty control
+groups, is removed at the end, and again before the next bed is made.
 
-    python bed.py --base        # once: the root that every node starts from, which takes a network
-    unshare --mount --net --propagation private python bed.py --state DIR --nodes 3
+    unshare --mount --net --pid … python -m tests.hosts.bed --state DIR --nodes 3
 
-The second prints one line of JSON when every node answers ssh. Commands are a line each on standard input, answered by
+prints one line of JSON when every node answers ssh. Commands are a line each on standard input, answered by
 a line: ``cut N`` (power cut), ``boot N``.
 """
 
@@ -17,9 +16,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
+import platform
 import select
 import shutil
 import signal
@@ -30,49 +29,21 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = (
-    "ca-certificates", "dbus", "iproute2", "libpam-systemd", "openssh-server", "procps", "python3", "sudo", "systemd",
-    "systemd-sysv", "systemd-timesyncd", "udev",
-)  # fmt: skip
-SUITE = "bookworm"
+from tests.hosts.base import CACHE, KINDS, USER, BedError, run
+
 NETWORK = "10.77.0"
-USER = "pi"
-CACHE = Path("/var/cache/bramble-bed")
 CGROUPS = Path("/sys/fs/cgroup")
 GROUP = "bramble-bed"
-BASE_S = 900.0
 BOOT_S = 60.0
 STOP_S = 10.0
-
-# What a container cannot do, and what would make noise in a comparison of before and after.
-_MASKED = (
-    "apt-daily-upgrade.timer", "apt-daily.timer", "console-getty.service", "dev-hugepages.mount",
-    "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer", "getty.target",
-    "proc-sys-fs-binfmt_misc.automount", "sys-fs-fuse-connections.mount", "sys-kernel-config.mount",
-    "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "systemd-modules-load.service",
-    "systemd-udev-trigger.service", "systemd-udevd.service",
-)  # fmt: skip
-
-
-class BedError(Exception):
-    """The bed could not be made; the message says what to do."""
-
-
-def run(*command: str | Path, within: float = 60.0, data: str | None = None) -> str:
-    """Run a command and return its output.
-
-    Raises:
-        BedError: it failed or took longer than ``within`` seconds.
-
-    """
-    words = [str(word) for word in command]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=within, input=data, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BedError(f"{words[0]}: {error}") from error
-    if done.returncode:
-        raise BedError(f"{' '.join(words)} ended with {done.returncode}: {(done.stderr or done.stdout)[-800:]}")
-    return done.stdout
+APART = ("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "private")
+_TRIAL = """
+mount -t tmpfs bramble-bed /mnt
+mkdir /mnt/lower /mnt/upper /mnt/work /mnt/root
+mount -t overlay bramble-bed -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work,volatile /mnt/root
+ip link add bed0 type bridge
+ip link add v1 type veth peer name eth0
+"""
 
 
 def find_obstacle() -> str | None:
@@ -84,52 +55,19 @@ def find_obstacle() -> str | None:
     missing = sorted({package for command, package in wanted.items() if not shutil.which(command)})
     if missing:
         return f"not installed here: apt-get install --no-install-recommends {' '.join(missing)}"
-    if not (CGROUPS / "cgroup.procs").exists() and not (CGROUPS / "unified").is_dir():
-        return f"{CGROUPS} has no unified hierarchy"
+    if platform.machine() != "x86_64":
+        return f"the nodes are x86-64, this machine is {platform.machine()}"
+    if not any(_hierarchies()):
+        return f"{CGROUPS} has no control groups"
+    try:
+        run(*APART, "sh", "-ec", _TRIAL)
+        for hierarchy in _hierarchies():
+            trial = hierarchy / f"{GROUP}-trial"
+            trial.mkdir(exist_ok=True)
+            trial.rmdir()
+    except (BedError, OSError) as error:
+        return f"root may not do here what booting nodes takes: {error}"
     return None
-
-
-def make_base() -> Path:
-    """Return the root that all nodes share, made once with debootstrap and kept.
-
-    Raises:
-        BedError: debootstrap failed.
-
-    """
-    key = hashlib.sha256("\n".join((SUITE, *PACKAGES, *sorted(_MASKED), USER)).encode()).hexdigest()[:12]
-    base = CACHE / f"{SUITE}-{key}"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not base.exists():
-            half = CACHE / f"half-{key}"
-            shutil.rmtree(half, ignore_errors=True)
-            run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, half, within=BASE_S)
-            _furnish(half)
-            half.rename(base)
-    return base
-
-
-def _furnish(root: Path) -> None:
-    run("chroot", root, "useradd", "--create-home", "--shell", "/bin/bash", USER)
-    sudoers = root / "etc/sudoers.d" / USER
-    sudoers.write_text(f"{USER} ALL=(ALL) NOPASSWD:ALL\n")
-    sudoers.chmod(0o440)
-    for secret in (root / "etc/ssh").glob("ssh_host_*"):
-        secret.unlink()
-    (root / "etc/machine-id").write_text("")
-    (root / "var/lib/dbus/machine-id").unlink(missing_ok=True)
-    (root / "etc/ssh/sshd_config.d/bed.conf").write_text("UseDNS no\nPasswordAuthentication no\n")
-    units = root / "etc/systemd/system"
-    for unit in _MASKED:
-        (units / unit).unlink(missing_ok=True)
-        (units / unit).symlink_to("/dev/null")
-    (units / "default.target").unlink(missing_ok=True)
-    (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")
-    shutil.rmtree(root / "var/lib/apt/lists")
-    (root / "var/lib/apt/lists").mkdir()
-    for package in (root / "var/cache/apt/archives").glob("*.deb"):
-        package.unlink()
 
 
 class Node:
@@ -320,20 +258,15 @@ def _sweep() -> None:
 def main() -> None:
     """Make a bed and serve it until standard input ends, SIGTERM comes, or time is up."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--base", action="store_true", help="only make the base, and tell where it is")
     parser.add_argument("--state", type=Path, default=Path("/var/tmp/bramble-bed"))
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--limit-s", type=float, default=3600.0, help="the bed ends after this long in any case")
     found = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     deadline = time.monotonic() + found.limit_s
-    try:
-        base = make_base()
-    except BedError as error:
-        sys.exit(str(error))
-    if found.base:
-        print(base)  # noqa: T201 - the answer
-        return
+    base = KINDS["amd64"].path
+    if not base.exists():
+        sys.exit(f"{base} is not there; while there is a network: python -m tests.hosts.base amd64")
     lock = (CACHE / "bed.lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,17 +11,18 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.hosts.bed import find_leftovers, find_obstacle
+from tests.hosts.base import MAKE_S
+from tests.hosts.bed import APART, find_leftovers, find_obstacle
 
 ROOT = Path(__file__).parents[2]
-BED = Path(__file__).with_name("bed.py")
 NODES = ("node1", "node2", "node3")
-BASE_S = 900.0
+BUILD_S = 900.0
 BOOT_S = 90.0
 STOP_S = 30.0
 PLAY_S = 420.0
@@ -130,7 +131,7 @@ def build_bundles(tree: Path) -> None:
     builder = ROOT / "roles/release/files/build_bundle.py"
     targets = [word for target in TARGETS for word in ("--target", target)]
     command = [sys.executable, str(builder), "--root", str(tree), "--out", str(bundles()), *targets]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=BASE_S, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_S, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -144,27 +145,38 @@ def copy_sources(to: Path) -> Path:
     return to
 
 
+@dataclass(frozen=True)
+class Supplies:
+    """What is made while there is a network: the nodes' root, the model, and the wheels of a release."""
+
+    tree: Path
+    library: Path
+
+
 @pytest.fixture(scope="session")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    """Boot the nodes once; they are gone at the end, also where this process is killed."""
+def supplies(tmp_path_factory: pytest.TempPathFactory) -> Supplies:
+    """Make them, once."""
     obstacle = find_obstacle()
     if obstacle:
         pytest.skip(obstacle)
     find_ansible()
-    based = subprocess.run([sys.executable, str(BED), "--base"], capture_output=True, text=True, timeout=BASE_S,
-                           check=False)  # fmt: skip
-    if based.returncode:
-        pytest.skip(f"no base for the nodes: {based.stderr.strip()[-500:]}")
+    base = [sys.executable, "-m", "tests.hosts.base", "amd64"]
+    done = subprocess.run(base, cwd=ROOT, capture_output=True, text=True, timeout=MAKE_S["amd64"], check=False)
+    assert done.returncode == 0, f"no root for the nodes: {done.stderr}"
     library = Path(os.environ.get("BRAMBLE_LIBRARY", ROOT / ".cache/library"))
     building = [sys.executable, "-P", "-m", "cli.main", "model", "build", "mobilenet_v2", "--library", str(library)]
-    subprocess.run(building, cwd=ROOT, check=True, timeout=BASE_S, capture_output=True)
+    subprocess.run(building, cwd=ROOT, check=True, timeout=BUILD_S, capture_output=True)
     tree = copy_sources(tmp_path_factory.mktemp("tree"))
     build_bundles(tree)
-    state = tmp_path_factory.mktemp("bed")
-    command = ["unshare", "--mount", "--net", "--propagation", "private", sys.executable, str(BED)]
-    command += ["--state", str(state), "--limit-s", str(LIMIT_S)]
+    return Supplies(tree, library)
+
+
+@contextmanager
+def boot_bed(state: Path) -> Iterator[subprocess.Popen[str]]:
+    """Boot the nodes for the time of a ``with``; they are gone at its end, also where this process is killed."""
+    command = [*APART, sys.executable, "-m", "tests.hosts.bed", "--state", str(state), "--limit-s", str(LIMIT_S)]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -172,7 +184,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
         readable, _, _ = select.select([process.stdout], [], [], BOOT_S)
         greeting = process.stdout.readline() if readable else ""
         assert json.loads(greeting or "{}").get("ready"), f"the bed did not come up within {BOOT_S:g} s"
-        yield Bed(process, state, tree, library)
+        yield process
     finally:
         process.stdin.close()
         try:
@@ -181,4 +193,12 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
             process.kill()  # the kernel takes back the rest
             process.wait(STOP_S)
         process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def bed(supplies: Supplies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """Three bare nodes for a module's tests."""
+    state = tmp_path_factory.mktemp("bed")
+    with boot_bed(state) as process:
+        yield Bed(process, state, supplies.tree, supplies.library)
     assert find_leftovers(state) == []
