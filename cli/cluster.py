@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 
 from modelkit.manifest import Manifest, encode_manifest
 from wire import headers, subjects
-from wire.bus import Bus, Received
+from wire.bus import Bus, Received, Stream
 from wire.errors import BadRequestError, InternalError, NoRespondersError, error_from_json
 from wire.findings import Examination
 from wire.headers import AnswerKind, InferOptions
+from wire.jobs import BatchRequest, ChunkDone, JobsReport
 from wire.messages import (
     CameraConfig,
     ClusterStatus,
@@ -30,6 +31,7 @@ ASK_S = 10.0
 PLAN_S = 900.0  # every node may have to time a model, those of one machine one after another
 EXAMINE_S = 30.0  # a node tries every runtime in a child process, and times its disk
 REMOVE_S = 30.0  # a camera's removal waits for its frames
+COUNT_S = 60.0  # batches are counted, and some hundred jobs changed, one by one
 GRACE_S = 2.0  # on top of a deadline: the controller answers at the deadline at the latest
 PENDING_RESULTS = 1024
 
@@ -109,6 +111,28 @@ class Cluster:
             raise _no_controller() from error
         data = _unwrap(reply)
         return data if options.answer is AnswerKind.PICTURE else decode(data, Result)
+
+    async def jobs(self, batch: str = "", *, within: float = COUNT_S) -> JobsReport:
+        """Ask about the job queue and its batches, or one of them."""
+        return decode(await self._control("jobs", "list", encode(BatchRequest(batch=batch)), within=within), JobsReport)
+
+    async def change_jobs(self, verb: str, request: BatchRequest) -> ChunkDone:
+        """Cancel or retry some jobs; ``left`` of the answer tells how many are still to be asked for."""
+        return decode(await self._control("jobs", verb, encode(request), within=COUNT_S), ChunkDone)
+
+    async def forget_batch(self, batch: str) -> Done:
+        """Remove a batch's outcomes and kept pictures."""
+        return await self._tell("jobs", "forget", BatchRequest(batch=batch), within=COUNT_S)
+
+    @property
+    def queue(self) -> Stream:
+        """The stream that takes jobs."""
+        return Stream(self.bus.data, subjects.JOBS_STREAM)
+
+    @property
+    def outcomes(self) -> Stream:
+        """The stream of jobs' outcomes."""
+        return Stream(self.bus.control, subjects.OUTCOMES_STREAM)
 
     @asynccontextmanager
     async def results(self, *, camera: str | None = None, model: str | None = None) -> AsyncIterator[Results]:

@@ -23,12 +23,14 @@ _COMMANDS = {
     "demo": ("demo", "demo", "Show a whole cluster on this machine, with a real clip and real models."),
     "doctor": ("doctor", "doctor", "Say what is wrong, and what to do about it."),
     "infer": ("infer", "infer", "Ask a model about pictures."),
+    "jobs": ("jobs", "jobs", "List, show, export, cancel and retry durable jobs."),
     "local": ("local", "local", "Run a cluster on this machine until Ctrl-C."),
     "model": ("models", "model", "Build, add, push, list and remove models."),
     "nodes": ("nodes", "nodes", "List the nodes; drain and undrain one."),
     "plan": ("plan", "plan", "Say where each part of a model should run, and have it so."),
     "results": ("results", "results", "Print results as they come."),
     "status": ("status", "status", "Say in one line how the cluster is."),
+    "submit": ("submit", "submit", "Submit pictures as durable jobs."),
     "top": ("top", "top", "Watch the cluster on a dashboard, in the terminal or a browser."),
 }
 

@@ -17,7 +17,7 @@ from modelkit.manifest import decode_manifest
 from wire import subjects
 from wire.bus import Bucket, Received
 from wire.errors import BadRequestError, ModelRejectedError
-from wire.ids import REQUESTS
+from wire.ids import JOBS, REQUESTS
 from wire.messages import CameraConfig, ClusterStatus, Done, NameRequest, SourceReport, SourceRequest, decode, encode
 from wire.service import Reply, Service
 
@@ -53,8 +53,10 @@ class ControlDesk:
 
     async def _add_camera(self, message: Received) -> Reply:
         config = decode(message.data, CameraConfig)
-        if config.camera == REQUESTS:
-            raise BadRequestError(f"{REQUESTS!r} stands for pictures sent by people", remedy="choose another name")
+        if config.camera in (REQUESTS, JOBS):
+            raise BadRequestError(
+                f"{config.camera!r} stands for pictures that come from no camera", remedy="choose another name"
+            )
         source = parse_source(config.url)
         if source.kind == "push" and config.motion:
             raise BadRequestError("pushed pictures have no motion gate", remedy="push only what is to be looked at")

@@ -17,6 +17,8 @@ from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
 from controller.fleet import Fleet
 from controller.http import HttpServer
+from controller.jobs.control import JobControl
+from controller.jobs.desk import JobDesk
 from controller.lane import Lane, LaneSettings
 from controller.metrics.metrics import Metrics
 from controller.metrics.snapshot import Snapshot
@@ -29,7 +31,7 @@ from controller.settings import Settings
 from wire import subjects
 from wire.bus import Bucket, Bus
 from wire.errors import BadRequestError, BusError
-from wire.ids import REQUESTS
+from wire.ids import JOBS, REQUESTS
 from wire.messages import CameraConfig, ClusterStatus, ModelStatus, Result, decode, encode
 from wire.service import Service
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
@@ -61,6 +63,16 @@ class Controller:
         self._dispatcher = Dispatcher(self._pool, courier, self._clock)
         self._nodes = Nodes(self._catalogue, self._pool, courier, assignments, self._clock)
         self._fleet = Fleet(self._make_lane, bus.control, self._clock)
+        self._jobs = JobDesk(
+            settings.id,
+            bus,
+            disk=settings.jobs_disk,
+            catalogue=self._catalogue,
+            pool=self._pool,
+            dispatcher=self._dispatcher,
+            results=self._results,
+            clock=self._clock,
+        )
         self._http: HttpServer | None = None
         self._plans: Plans
 
@@ -83,6 +95,7 @@ class Controller:
         async with self._serving(), asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_models(), name="follow-models")
             tasks.create_task(self._follow_cameras(), name="follow-cameras")
+            tasks.create_task(self._jobs.run(), name="jobs")
             tasks.create_task(self._tick(), name="tick")
             tasks.create_task(self._tell_status(), name="tell-status")
             tasks.create_task(self._plans.run(), name="plans")
@@ -102,6 +115,7 @@ class Controller:
         control = ControlDesk(self._config, self._fleet, self._catalogue, self.status)
         control.register(service)
         self._plans.register(service)
+        JobControl(self._jobs, self._catalogue, self._settings.id).register(service)
         pushes = PushDesk(self._fleet, self._metrics, bus.data)
         listening = [
             await bus.control.subscribe(subjects.HEARTBEAT.wildcard(), self._nodes.take_heartbeat),
@@ -168,6 +182,7 @@ class Controller:
     async def _follow_models(self) -> None:
         async for entries in self._config.follow(subjects.MODEL_KEY.wildcard()):
             self._catalogue.replace(entries)
+            self._jobs.note_models()
             self._nodes.reseat()
             await self._nodes.assign()
 
@@ -210,7 +225,7 @@ class Controller:
 
     def _take_snapshot(self) -> Snapshot:
         status = self.status()
-        cameras = {camera.camera for camera in status.cameras} | {REQUESTS}
+        cameras = {camera.camera for camera in status.cameras} | {JOBS, REQUESTS}
         return Snapshot(
             version=self._version,
             status=status,
@@ -221,6 +236,9 @@ class Controller:
             redone=self._dispatcher.redone,
             late_answers=self._dispatcher.late,
             lost_messages=self._bus.control.slow_consumers + self._bus.data.slow_consumers,
+            jobs=self._jobs.status,
+            job_ends=dict(self._jobs.tally.ends),
+            jobs_repeated=self._jobs.tally.repeated,
         )
 
     def _find_illness(self) -> str:

@@ -13,6 +13,7 @@ from controller.metrics.metrics import Metrics
 from wire import subjects
 from wire.bus import Link
 from wire.errors import BrambleError, BusError
+from wire.ids import JOBS
 from wire.messages import Result, Timings, encode
 
 _log = logging.getLogger("bramble.results")
@@ -53,7 +54,7 @@ class Results:
             postprocess_ms=answer.timings.postprocess_ms,
             total_ms=_ms(self._clock() - capture.arrived),
         )
-        if self._end(capture, model, End.INFERRED):
+        if self._end(capture, model, End.INFERRED) and capture.camera != JOBS:  # nobody waits for a job
             self._metrics.note_timings(model, timings, frame=capture.frame)
             self.latencies.add(timings.total_ms)
         return Result(

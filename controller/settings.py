@@ -7,6 +7,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from controller.jobs.streams import check_disk
 from wire.ids import check_token
 
 
@@ -18,6 +19,7 @@ class Settings:
     context: str | None  # name or path of a nats context
     metrics_host: str
     metrics_port: int  # 0: any free port
+    jobs_disk: int  # bytes that durable jobs may take on the server's disk
     log_level: str
     journal: bool
 
@@ -26,7 +28,7 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
     """Read the command line; unknown options end the program with a usage message.
 
     Raises:
-        BadRequestError: the id cannot be part of a subject.
+        BadRequestError: the id cannot be part of a subject, or a limit makes no sense.
 
     """
     parser = argparse.ArgumentParser(
@@ -38,6 +40,9 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
     )
     parser.add_argument("--metrics-host", default="127.0.0.1", help="address for /metrics, /healthz and /readyz")
     parser.add_argument("--metrics-port", type=int, default=9464, help="its port; 0 takes a free one")
+    parser.add_argument(
+        "--jobs-disk", type=int, default=1 << 30, help="bytes of the server's storage that durable jobs may take"
+    )
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     parser.add_argument("--journal", action="store_true", help="leave time stamps to the journal")
     found = parser.parse_args(arguments)
@@ -46,6 +51,7 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
         context=found.context,
         metrics_host=found.metrics_host,
         metrics_port=found.metrics_port,
+        jobs_disk=check_disk(found.jobs_disk),
         log_level=found.log_level,
         journal=found.journal,
     )

@@ -23,6 +23,12 @@ MAX_STAGES = 64
 REQUESTS = "request"
 """The source name of pictures that people send to ``infer.<model>``; no camera may have it."""
 
+JOBS = "job"
+"""The source name of pictures that come as durable jobs; no camera may have it."""
+
+DIRECT = "direct"
+"""The batch of jobs that were published without one, on ``jobs.<model>``."""
+
 
 def check_token(value: str, what: str) -> str:
     """Return ``value`` if it can be part of a subject.

@@ -58,7 +58,12 @@ INFER = Subject("infer.{model}", "a picture in, a JSON answer (or a picture) out
 WORK = Subject("infer.{node}.{model}.{stage}", "one frame for one stage on one node; sent by controllers and stages")
 FRAMES = Subject("frames.{camera}", "a picture from outside for a camera whose source is push:")
 RESULTS = Subject("results.{camera}.{model}", "one JSON result a frame")
-JOBS = Subject("jobs.{model}", "durable jobs")
+JOBS = Subject("jobs.{model}", "a picture as a durable job of its own; for any NATS client")
+BATCH_JOBS = Subject("jobs.{model}.{batch}.{job}", "a picture as a durable job of a batch, named by its submitter")
+OUTCOMES = Subject("outcomes.{batch}.{job}", "the one terminal result of a job, as JSON")
+DEAD_LETTERS = Subject(
+    "dead.{model}.{batch}.{job}", "the picture of a job that failed, kept so that it can be tried again"
+)
 
 HEARTBEAT = Subject("node.{node}.heartbeat", "a node's health, once a second")
 NODE_EVENT = Subject("node.{node}.event.{kind}", "what happened on a node")
@@ -78,6 +83,9 @@ TABLE: tuple[Subject, ...] = (
     FRAMES,
     RESULTS,
     JOBS,
+    BATCH_JOBS,
+    OUTCOMES,
+    DEAD_LETTERS,
     HEARTBEAT,
     NODE_EVENT,
     NODE_COMMAND,
@@ -94,6 +102,10 @@ PROFILES_BUCKET = "profiles"
 LINKS_BUCKET = "links"
 MODELS_STORE = "models"
 SIGNATURE_BLOB = Subject("signature-{manifest}", "name in the models store: the signature of a manifest, by its digest")
+
+JOBS_STREAM = "jobs"
+OUTCOMES_STREAM = "outcomes"
+DEAD_LETTERS_STREAM = "dead"
 
 MODEL_KEY = Subject("models.{model}", "key in the config bucket: a model's manifest as JSON")
 CAMERA_KEY = Subject("cameras.{camera}", "key in the config bucket: a camera's configuration")

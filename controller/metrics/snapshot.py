@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from wire.jobs import QueueStatus
 from wire.messages import ClusterStatus, Counts
 
 
@@ -21,3 +22,6 @@ class Snapshot:
     redone: int = 0
     late_answers: int = 0
     lost_messages: int = 0  # that the controller was too slow to take
+    jobs: QueueStatus = QueueStatus()  # noqa: RUF009 - frozen
+    job_ends: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by model, end and reason
+    jobs_repeated: int = 0

@@ -160,6 +160,25 @@ FRAMES = (
     REFUSED_PUSHES,
 )  # fmt: skip
 
+JOBS = (
+    Family("bramble_jobs_ended_total", "counter", "Durable jobs that got their outcome from this controller",
+           ("model", "end", "reason"), lambda s: s.job_ends.items()),
+    _counter("bramble_jobs_repeated_total", "Deliveries of jobs that had their outcome already",
+             lambda s: s.jobs_repeated),
+    _gauge("bramble_jobs_queued", "Jobs that wait or are being worked on, in the whole cluster",
+           lambda s: s.jobs.queued),
+    _gauge("bramble_jobs_queued_bytes", "What they take on the server's disk", lambda s: s.jobs.queued_bytes),
+    _gauge("bramble_jobs_queue_limit_bytes", "What they may take; beyond it new jobs are refused",
+           lambda s: s.jobs.max_queue_bytes),
+    _gauge("bramble_jobs_oldest_age_seconds", "Age of the oldest of them", lambda s: s.jobs.oldest_s),
+    _gauge("bramble_jobs_running", "Jobs that this controller works on", lambda s: s.jobs.running),
+    _gauge("bramble_jobs_dead_letters", "Failed jobs whose picture is kept for another try", lambda s: s.jobs.dead),
+    _gauge("bramble_jobs_outcomes_bytes", "What the outcomes take on the server's disk",
+           lambda s: s.jobs.outcomes_bytes),
+    _gauge("bramble_jobs_blocked", "1 while something keeps jobs from being worked on; `bramble jobs` says what",
+           lambda s: bool(s.jobs.problem)),
+)  # fmt: skip
+
 CAMERAS = (
     Family("bramble_camera_phase", "gauge", f"1 for the phase that the camera is in, of {', '.join(PHASES)}",
            ("camera", "phase"), _read_phases),
@@ -208,6 +227,7 @@ MODELS = (
 GROUPS: dict[str, tuple[Family, ...]] = {
     "The controller": CONTROLLER,
     "Frames": FRAMES,
+    "Durable jobs": JOBS,
     "Cameras": CAMERAS,
     "Nodes, as their heartbeats tell": NODES,
     "Models": MODELS,

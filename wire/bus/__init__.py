@@ -5,5 +5,23 @@ from wire.bus.bus import Bus
 from wire.bus.knocker import Knocker
 from wire.bus.link import Link, Received, Subscription
 from wire.bus.store import BlobStore
+from wire.bus.stream import FullError, Stored, Stream, StreamSpec, StreamState, TakenError
+from wire.bus.work import Delivery, Work
 
-__all__ = ["BlobStore", "Bucket", "Bus", "Knocker", "Link", "Received", "Subscription"]
+__all__ = [
+    "BlobStore",
+    "Bucket",
+    "Bus",
+    "Delivery",
+    "FullError",
+    "Knocker",
+    "Link",
+    "Received",
+    "Stored",
+    "Stream",
+    "StreamSpec",
+    "StreamState",
+    "Subscription",
+    "TakenError",
+    "Work",
+]
