@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +107,19 @@ class BenchCluster:
                     status = None  # the controller is not there yet
                 if status is not None and wanted(status):
                     return status
+                await asyncio.sleep(POLL_S)
+
+    async def wait_until(self, wanted: Callable[[], Awaitable[bool]], *, within: float = READY_S) -> None:
+        """Ask again and again until the answer is yes.
+
+        Raises:
+            TimeoutError: it was not in that many seconds.
+
+        """
+        async with asyncio.timeout(within):
+            while True:
+                if await wanted():
+                    return
                 await asyncio.sleep(POLL_S)
 
     async def wait_ready(self, model: str, nodes: int, *, within: float = READY_S) -> ClusterStatus:

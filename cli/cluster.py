@@ -25,7 +25,7 @@ from wire.messages import (
     decode,
     encode,
 )
-from wire.plans import PlanReport, PlanRequest
+from wire.plans import PlanReport, PlanRequest, PlanState
 
 ASK_S = 10.0
 PLAN_S = 900.0  # every node may have to time a model, those of one machine one after another
@@ -77,6 +77,18 @@ class Cluster:
     async def make_plan(self, request: PlanRequest) -> PlanReport:
         """Have the controller measure what it does not know and propose how to run a model."""
         return decode(await self._control("plan", "make", encode(request), within=PLAN_S), PlanReport)
+
+    async def apply_plan(self, request: PlanRequest) -> PlanReport:
+        """The same, and put the proposal into force; returns before it is."""
+        return decode(await self._control("plan", "apply", encode(request), within=PLAN_S), PlanReport)
+
+    async def reset_plan(self, model: str) -> Done:
+        """Go back to the whole model on every node that can run it."""
+        return await self._tell("plan", "reset", NameRequest(name=model))
+
+    async def show_plan(self, model: str) -> PlanState:
+        """Ask what plan a model has, and whether it is in force."""
+        return decode(await self._control("plan", "show", encode(NameRequest(name=model)), within=ASK_S), PlanState)
 
     async def command_node(self, node: str, verb: str) -> Done:
         """Send ``drain`` or ``undrain`` to a node."""

@@ -87,7 +87,14 @@ class Controller:
         await bus.blobs(subjects.MODELS_STORE)
         config = await bus.bucket(subjects.CONFIG_BUCKET)
         made = cls(settings, bus, notifier, config, await bus.bucket(subjects.ASSIGNMENTS_BUCKET))
-        made._plans = await Plans.open(bus, made._catalogue, made._nodes.statuses)
+        made._plans = await Plans.open(
+            bus,
+            made._catalogue,
+            nodes=made._nodes.statuses,
+            on_change=made._nodes.assign,
+            is_proved=lambda _model, _cut: False,  # frames take whole models only
+        )
+        made._nodes.plans = lambda: made._plans.by_model
         return made
 
     async def run(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -16,6 +16,7 @@ from wire import subjects
 from wire.bus import Bucket, Received
 from wire.errors import BadRequestError, BusError
 from wire.messages import Heartbeat, NodeStatus, ShardState, decode
+from wire.plans import ModelPlan
 
 FORGET_S = 3600.0
 """A dead node is shown for so long."""
@@ -41,6 +42,7 @@ class Nodes:
         self._clock = clock
         self._members: Members = {}
         self._written: dict[str, bytes] = {}
+        self.plans: Callable[[], Mapping[str, ModelPlan]] = dict  # by model; without any, all is laid out automatically
 
     async def take_heartbeat(self, message: Received) -> None:
         """Handle ``node.<node>.heartbeat``."""
@@ -91,7 +93,8 @@ class Nodes:
         for name, member in self._members.items():
             if member.liveness(now) is Liveness.DEAD:
                 continue
-            wanted = msgspec.json.encode(assign(name, member.heartbeat.variants, self._catalogue.manifests))
+            manifests = self._catalogue.manifests
+            wanted = msgspec.json.encode(assign(name, member.heartbeat.variants, manifests, self.plans()))
             if self._written.get(name) == wanted:
                 continue
             try:

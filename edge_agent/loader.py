@@ -127,7 +127,7 @@ class Loader:
             mark = fingerprint(described, shard.variant, runtime, platform.machine(), self._trust)
             if not self._cache.is_proved(shard.digest, mark):
                 on_state(ShardState.PROVING)
-                signature = await self._fetch_signature(manifest.name, described, store)
+                signature = await self.fetch_signature(manifest, store)
                 known = manifest.known_answer if shard.stages == 1 else None  # a stage alone answers nothing
                 picture = await fetch(known.sha256, known.bytes) if known else None
                 signed = manifest.artefact(shard.variant) if signature and shard.stages > 1 else None
@@ -138,7 +138,12 @@ class Loader:
             lambda: backend.serve(manifest, shard.variant, path, threads=self._threads, part=Part.of(shard))
         )
 
-    async def _fetch_signature(self, model: str, manifest_digest: str, store: Source) -> str | None:
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The public keys, as PEM, by one of which models must be signed."""
+        return self._trust.keys
+
+    async def fetch_signature(self, manifest: Manifest, store: Source) -> str | None:
         """Return the model's signature, None where none is asked for.
 
         Raises:
@@ -147,15 +152,16 @@ class Loader:
         """
         if not self._trust.wants_signature:
             return None
-        found = await store.get_bytes(SIGNATURE_BLOB.build(manifest=manifest_digest), limit=MAX_SIGNATURE_BYTES)
+        described = sha256_bytes(encode_manifest(manifest))
+        found = await store.get_bytes(SIGNATURE_BLOB.build(manifest=described), limit=MAX_SIGNATURE_BYTES)
         if found is not None:
             return found.decode("utf-8", errors="replace")
         if not self._trust.allow_unsigned:
             raise ModelRejectedError(
-                f"{model} is not signed, and this node serves signed models only",
+                f"{manifest.name} is not signed, and this node serves signed models only",
                 remedy="sign it: `bramble model push` does, with the operator's key",
             )
-        _log.warning("an unsigned model is allowed here", extra={"action": "trust", "model": model})
+        _log.warning("an unsigned model is allowed here", extra={"action": "trust", "model": manifest.name})
         return None
 
     def _pose(self, shard: Shard, manifest: Manifest, backend: Backend, files: _Files) -> Trial:

@@ -22,6 +22,7 @@ from edge_agent.backends.base import Backend, Prepared, Servable
 from edge_agent.backends.registry import make_backend
 from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, find_runtime
 from edge_agent.prefix_times import bound_by_longer
+from edge_agent.probe import check_signature
 from edge_agent.settings import Profile
 from edge_agent.stopwatch import Timing, find_slowdown, load_prefix, time_runs, undisturbed_s
 from edge_agent.timing import ModelTimes, Question
@@ -62,6 +63,7 @@ def measure(request: bytes) -> ModelTimes:
 
 def _measure(question: Question) -> ModelTimes:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    check_signature(question.signature, question.manifest, question.trusted)
     backend = make_backend(question.backend, Profile())
     runtime = backend.find()
     payload = Path(question.picture).read_bytes() if question.picture else _make_gray(question.manifest)

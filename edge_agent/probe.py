@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ from edge_agent.backends.registry import make_backend
 from edge_agent.settings import Profile
 from edge_agent.trial import CPU_S, Trial, Verdict
 from modelkit.errors import ModelkitError
+from modelkit.manifest import Manifest
 from wire.errors import BrambleError, InternalError, ModelRejectedError
 
 MAX_TRIAL_BYTES = 4 << 20
@@ -51,7 +53,7 @@ def judge(request: bytes) -> Verdict:
 def _prove(trial: Trial) -> None:
     from edge_agent.backends.served_model import ServedModel  # noqa: PLC0415 - numpy comes after the bounds
 
-    _check_signature(trial)
+    check_signature(trial.signature, trial.manifest, trial.trusted)
     _check_origin(trial)
     backend = make_backend(trial.backend, Profile())
     servable = backend.serve(
@@ -62,12 +64,13 @@ def _prove(trial: Trial) -> None:
     servable.prove(Path(trial.picture).read_bytes() if trial.picture else None)
 
 
-def _check_signature(trial: Trial) -> None:
-    if trial.signature is None:
+def check_signature(signature: str | None, manifest: Manifest, trusted: Sequence[str]) -> None:
+    """Verify a model's signature where there is one to verify; raises modelkit's errors."""
+    if signature is None:
         return
     from modelkit.signature import verify  # noqa: PLC0415 - cryptography is loaded here, not in the agent itself
 
-    verify(trial.signature.encode(), trial.manifest, [key.encode() for key in trial.trusted])
+    verify(signature.encode(), manifest, [key.encode() for key in trusted])
 
 
 def _check_origin(trial: Trial) -> None:

@@ -104,6 +104,8 @@ class Profiler:
             picture=str(picture) if picture else None,
             threads=self._loader.threads,
             at=request.at,
+            signature=await self._loader.fetch_signature(manifest, source),
+            trusted=self._loader.trusted,
         )
         begun, served = time.monotonic(), self._worker.served
         times = await _ask(question, within=request.within_s)

@@ -20,6 +20,8 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     picture: str | None  # path of the known answer's picture; None: a gray one will do
     threads: Annotated[int, Meta(ge=1)]
     at: tuple[int, ...] = ()
+    signature: str | None = None
+    trusted: tuple[str, ...] = ()  # with a signature: it is checked before the model is loaded
 
 
 class ModelTimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

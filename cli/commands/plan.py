@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import tempfile
+import time
+from pathlib import Path
 from typing import Any
 
 import click
 
+from cli.cluster import Cluster
 from cli.connection import context_option, open_cluster, run
 from cli.output import json_option, print_json, print_note
-from cli.plan_picture import draw_option
-from cli.tables import NONE, Table, format_bytes, format_ms, print_table
+from cli.plan_report import compare, print_comparison, print_report
+from cli.saturation import Saturated, make_gray, saturate
 from cli.waiting import waiting
-from wire.plans import MAX_STAGES, PinnedOperators, PlannedNode, PlanOption, PlanReport, PlanRequest
+from wire.errors import NoCapacityError
+from wire.plans import (
+    AUTOMATIC,
+    MAX_STAGES,
+    ModelPlan,
+    PinnedOperators,
+    PlannedStage,
+    PlanOption,
+    PlanReport,
+    PlanRequest,
+)
+from wire.subjects import MODELS_STORE
 
+IN_FORCE_S = 180.0  # slow nodes load and prove their shards first
+POLL_S = 0.2
 OBJECTIVES = ("throughput", "latency", "memory", "energy")
 _PIN = re.compile(r"(\d{1,6})-(\d{1,6})=([A-Za-z0-9_-]{1,64}(?:,[A-Za-z0-9_-]{1,64})*)")
 
@@ -39,6 +57,10 @@ class _Pin(click.ParamType[PinnedOperators]):
 @click.option("--pin", "pins", type=_Pin(), multiple=True, metavar="A-B=NODE,...",
               help="Operators A to B may run on these nodes only.")  # fmt: skip
 @click.option("--variant", metavar="NAME", help="Which of the model's files; default: each node's best.")
+@click.option("--apply", "apply_it", is_flag=True, help="Put the best plan into force, and wait until it is.")
+@click.option("--measure", is_flag=True, help="Then ask the model as fast as it answers, for --seconds.")
+@click.option("--seconds", type=click.FloatRange(1, 600), default=5.0, show_default=True, help="For --measure.")
+@click.option("--reset", is_flag=True, help="Go back to the whole model on every node that can run it.")
 @click.option("--remeasure", is_flag=True, help="Measure nodes and links again, also those that are known.")
 @context_option
 @json_option
@@ -49,6 +71,10 @@ def plan(
     stages: int | None,
     pins: tuple[PinnedOperators, ...],
     variant: str | None,
+    apply_it: bool,
+    measure: bool,
+    seconds: float,
+    reset: bool,
     remeasure: bool,
     context: str | None,
     as_json: bool,
@@ -57,78 +83,91 @@ def plan(
 
     Nodes and links that are not known yet are measured first, while they have nothing else to do.
     """
+    if reset:
+        if apply_it or measure or stages or pins:
+            raise click.UsageError("--reset goes with no other wish")
+        click.echo(run(_reset(context, model)))
+        return
     request = PlanRequest(
         model=model, objective=objective, stages=stages, pins=pins, variant=variant, remeasure=remeasure,  # type: ignore[arg-type]  # click.Choice holds it to these
     )  # fmt: skip
-    report = run(_make(context, request))
-    if as_json:
-        print_json(report)
-    else:
-        print_report(report)
+    run(_plan(context, request, apply_it=apply_it, seconds=seconds if measure else 0.0, as_json=as_json))
 
 
-async def _make(context: str | None, request: PlanRequest) -> PlanReport:
+async def _plan(context: str | None, request: PlanRequest, *, apply_it: bool, seconds: float, as_json: bool) -> None:
     async with open_cluster(context) as cluster:
         with waiting(f"measuring what is not known about {request.model} and its nodes"):
-            return await cluster.make_plan(request)
+            report = await (cluster.apply_plan(request) if apply_it else cluster.make_plan(request))
+        if as_json:
+            print_json(report)
+        else:
+            print_report(report)
+        if apply_it:
+            await _wait_in_force(cluster, request.model)
+        if seconds:
+            predicted = _find_in_force(report, (await cluster.show_plan(request.model)).plan)
+            with waiting(f"asking {request.model} as fast as it answers, for {seconds:g} s"):
+                measured = await _measure(cluster, report, seconds)
+            if as_json:
+                print_json(compare(predicted, measured))
+            else:
+                print_comparison(predicted, measured)
 
 
-def print_report(report: PlanReport) -> None:
-    """Print the alternatives, the nodes, a picture of the best, and why it is."""
-    print_table(Table(NODE_COLUMNS, tuple(node_row(node) for node in report.nodes)))
-    click.echo("")
-    print_table(Table(OPTION_COLUMNS, tuple(option_row(option) for option in report.options)))
-    click.echo("")
-    for line in draw_option(report.options[0]):
-        click.echo(line)
-    click.echo("")
-    click.echo(f"{report.reason[:1].upper()}{report.reason[1:]}.")
-    if not report.exact:
-        click.echo(f"Nothing can give more than {tell_bound(report)}; better plans than these may exist.")
-    for line in (*report.assumed, *report.left_out):
-        print_note(f"note: {line}")
+async def _wait_in_force(cluster: Cluster, model: str) -> None:
+    """Wait until the new plan alone serves.
+
+    Raises:
+        NoCapacityError: it does not in :data:`IN_FORCE_S`; what it was to replace goes on.
+
+    """
+    said: tuple[str, ...] = ()
+    deadline = time.monotonic() + IN_FORCE_S
+    while True:
+        state = await cluster.show_plan(model)
+        if state.plan is None or state.plan.settled:
+            print_note("the plan is in force")
+            return
+        if state.missing != said and state.missing:
+            print_note("waiting for " + "; ".join(state.missing))
+            said = state.missing
+        if time.monotonic() > deadline:
+            raise NoCapacityError(
+                f"the plan is not in force after {IN_FORCE_S:.0f} s: {'; '.join(state.missing)}",
+                remedy="see `bramble nodes`; what ran before goes on. `bramble plan --reset` gives the plan up",
+            )
+        await asyncio.sleep(POLL_S)
 
 
-NODE_COLUMNS = ("NODE", "RUNS", "WHOLE MODEL", "ROOM", "RECEIVES", "SENDS", "AWAY")
-OPTION_COLUMNS = ("PLAN", "FRAMES/S", "ONE FRAME", "AT WORST", "FULLEST NODE", "TRAFFIC/FRAME", "STAGES")
+def _find_in_force(report: PlanReport, plan: ModelPlan | None) -> PlanOption | None:
+    """Return the option that is in force now, if it is among those that were predicted."""
+    if plan is None or plan.layout.name == AUTOMATIC:
+        return next((option for option in report.options if option.name in ("replicas", "one node")), None)
+    wanted = _shape(plan.layout.pipelines)
+    return next((option for option in report.options if _shape(option.pipelines) == wanted), None)
 
 
-def node_row(node: PlannedNode) -> tuple[str, ...]:
-    """Return a node as a row under NODE_COLUMNS."""
-    return (
-        node.node,
-        node.variant,
-        format_ms(node.whole_s * 1e3) if node.whole_s >= 0 else NONE,
-        format_bytes(node.room_bytes),
-        f"{format_bytes(node.receive_bytes_s)}/s",
-        f"{format_bytes(node.send_bytes_s)}/s",
-        format_ms(node.latency_s * 1e3),
-    )
+def _shape(pipelines: tuple[tuple[PlannedStage, ...], ...]) -> object:
+    return [[(stage.start, stage.end, stage.nodes) for stage in stages] for stages in pipelines]
 
 
-def option_row(option: PlanOption) -> tuple[str, ...]:
-    """Return an option as a row under OPTION_COLUMNS."""
-    stages = " + ".join(
-        " > ".join(f"{stage.start}-{stage.end} x{len(stage.nodes)}" for stage in pipeline)
-        for pipeline in option.pipelines
-    )
-    return (
-        option.name,
-        f"{option.throughput_s:.3g}",
-        format_ms(option.latency_s * 1e3),
-        format_ms(option.worst_latency_s * 1e3),
-        format_bytes(option.memory_bytes),
-        format_bytes(option.traffic_bytes),
-        stages,
-    )
+async def _measure(cluster: Cluster, report: PlanReport, seconds: float) -> Saturated:
+    picture = await _fetch_picture(cluster, report.picture) if report.picture else make_gray()
+    window = 2 + 2 * len(report.nodes)
+    return await saturate(cluster, report.model, picture, window=window, seconds=seconds)
 
 
-def tell_bound(report: PlanReport) -> str:
-    """Return the bound with its unit."""
-    match report.objective:
-        case "throughput":
-            return f"{report.bound:.3g} frames a second"
-        case "latency":
-            return f"one frame in {format_ms(report.bound * 1e3)}"
-        case _:
-            return f"{format_bytes(report.bound)} on the fullest node"
+async def _fetch_picture(cluster: Cluster, digest: str) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="bramble-picture-") as directory:
+        path = Path(directory, "picture")
+        store = await cluster.bus.blobs(MODELS_STORE)
+        await store.get_file(digest, path)
+        return await asyncio.to_thread(path.read_bytes)
+
+
+async def _reset(context: str | None, model: str) -> str:
+    async with open_cluster(context) as cluster:
+        text = (await cluster.reset_plan(model)).text
+        with waiting("waiting until it is so"):
+            await _wait_in_force(cluster, model)
+        return text

@@ -1,7 +1,7 @@
 """Where each part of a model should run: from measured profiles to a plan, purely. The formulas: docs/planning.md."""
 
-from controller.planning.layout import Prediction
-from controller.planning.plan import EXACT_NODES, Option, Plan, Stage, make_plan
+from controller.planning.layout import Prediction, measure
+from controller.planning.plan import EXACT_NODES, Option, Plan, Stage, evaluate, make_plan
 from controller.planning.problem import Node, NoPlanError, Objective, Pin, Problem, Workload, differences
 
 __all__ = [
@@ -17,5 +17,7 @@ __all__ = [
     "Stage",
     "Workload",
     "differences",
+    "evaluate",
     "make_plan",
+    "measure",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +92,28 @@ def make_plan(problem: Problem, objective: Objective = Objective.THROUGHPUT, *, 
         bound=bound,
         reason=explain(problem, objective, {option.name: option.prediction for option in options}, margin),
     )
+
+
+def evaluate(problem: Problem, pipelines: Sequence[Sequence[Stage]]) -> Prediction | None:
+    """Value pipelines that run already; nodes that are not in the problem are not there.
+
+    Returns None where no pipeline has a node for each of its stages any more, or the problem has other cuts.
+    """
+    costs = compute_costs(problem)
+    places = {at: place for place, at in enumerate(problem.workload.cuts)}
+    numbers = {node.name: number for number, node in enumerate(problem.nodes)}
+    layout = []
+    for stages in pipelines:
+        steps = []
+        for stage in stages:
+            if stage.start not in places or stage.end not in places:
+                return None
+            start, end = places[stage.start], places[stage.end]
+            there = (numbers[name] for name in stage.nodes if name in numbers)
+            steps.append(Step(start, end, tuple(node for node in there if costs.rates[node, start, end] > 0)))
+        if all(step.nodes for step in steps):
+            layout.append(tuple(steps))
+    return predict(costs, problem.workload.crossing_bytes, tuple(layout)) if layout else None
 
 
 def _prefer_whole(objective: Objective, options: tuple[Option, ...], margin: float) -> tuple[Option, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from controller.plans.keeper import Keeper
 from controller.plans.proposal import propose
 from controller.surveying.surveyor import Surveyor
 from wire import subjects
 from wire.bus import Received
-from wire.messages import decode, encode
+from wire.messages import Done, NameRequest, decode, encode
 from wire.plans import PlanRequest
 from wire.service import Reply, Service
 
@@ -16,16 +19,33 @@ _JSON = {"Content-Type": "application/json"}
 class PlanDesk:
     """Answers ``control.plan.<verb>``."""
 
-    def __init__(self, surveyor: Surveyor) -> None:
+    def __init__(self, surveyor: Surveyor, keeper: Keeper) -> None:
         self._surveyor = surveyor
+        self._keeper = keeper
 
     def register(self, service: Service) -> None:
         """Add the endpoints to the service."""
-        for verb, handler in (("make", self._make),):
+        for verb, handler in (
+            ("make", self._make),
+            ("apply", self._apply),
+            ("reset", self._reset),
+            ("show", self._show),
+        ):
             service.add_endpoint(f"plan-{verb}", subjects.CONTROL.build(noun="plan", verb=verb), handler)
 
     async def _make(self, message: Received) -> Reply:
         request = decode(message.data, PlanRequest)
         field = await self._surveyor.look(request)
         problems = await self._surveyor.measure(field, again=request.remeasure)
-        return Reply(encode(propose(field, self._surveyor.gather(field, request), request, problems)), _JSON)
+        found = self._surveyor.gather(field, request)
+        return Reply(encode(await asyncio.to_thread(propose, field, found, request, problems)), _JSON)
+
+    async def _apply(self, message: Received) -> Reply:
+        return Reply(encode(await self._keeper.apply(decode(message.data, PlanRequest))), _JSON)
+
+    async def _reset(self, message: Received) -> Reply:
+        text = await self._keeper.reset(decode(message.data, NameRequest).name)
+        return Reply(encode(Done(text=text)), _JSON)
+
+    async def _show(self, message: Received) -> Reply:
+        return Reply(encode(self._keeper.show(decode(message.data, NameRequest).name)), _JSON)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from controller.catalogue import Catalogue
 from controller.plans.desk import PlanDesk
+from controller.plans.keeper import Keeper
 from controller.surveying.book import Book
 from controller.surveying.surveyor import Surveyor
 from wire import subjects
 from wire.bus import Bus
 from wire.messages import NodeStatus
+from wire.plans import ModelPlan
 from wire.profiles import LinkProfile, Profile
 from wire.service import Service
 
@@ -19,14 +21,24 @@ from wire.service import Service
 class Plans:
     """Made by :meth:`open`, runs until cancelled."""
 
-    def __init__(self, surveyor: Surveyor, profiles: Book[Profile], links: Book[LinkProfile]) -> None:
+    def __init__(self, surveyor: Surveyor, keeper: Keeper, profiles: Book[Profile], links: Book[LinkProfile]) -> None:
         self._profiles = profiles
         self._links = links
-        self._desk = PlanDesk(surveyor)
+        self._keeper = keeper
+        self._desk = PlanDesk(surveyor, keeper)
 
     @classmethod
-    async def open(cls, bus: Bus, catalogue: Catalogue, nodes: Callable[[], Iterable[NodeStatus]]) -> Plans:
-        """Open the buckets.
+    async def open(
+        cls,
+        bus: Bus,
+        catalogue: Catalogue,
+        *,
+        nodes: Callable[[], Iterable[NodeStatus]],
+        on_change: Callable[[], Awaitable[None]],
+        is_proved: Callable[[str, str], bool],
+        is_leader: Callable[[], bool] = lambda: True,
+    ) -> Plans:
+        """Open the buckets. ``on_change`` is called when assignments may have to change.
 
         Raises:
             BusError: JetStream is not there.
@@ -34,15 +46,26 @@ class Plans:
         """
         profiles = Book(await bus.bucket(subjects.PROFILES_BUCKET), Profile)
         links = Book(await bus.bucket(subjects.LINKS_BUCKET), LinkProfile)
+        plans = Book(await bus.bucket(subjects.CONFIG_BUCKET), ModelPlan, subjects.PLAN_KEY.wildcard())
         surveyor = Surveyor(bus, catalogue, profiles, links, nodes=nodes, scale=lambda _node: 1.0)
-        return cls(surveyor, profiles, links)
+        keeper = Keeper(
+            bus, plans, catalogue, surveyor,
+            nodes=nodes, on_change=on_change, is_proved=is_proved, is_leader=is_leader,
+        )  # fmt: skip
+        return cls(surveyor, keeper, profiles, links)
+
+    @property
+    def by_model(self) -> Mapping[str, ModelPlan]:
+        """The plans of all models that have one."""
+        return self._keeper.plans
 
     def register(self, service: Service) -> None:
         """Add the endpoints to the service."""
         self._desk.register(service)
 
     async def run(self) -> None:
-        """Keep up with the buckets, for ever."""
+        """Keep up with the buckets and keep the plans good, for ever."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._profiles.follow(), name="follow-profiles")
             tasks.create_task(self._links.follow(), name="follow-links")
+            tasks.create_task(self._keeper.run(), name="keep-plans")

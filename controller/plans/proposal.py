@@ -9,7 +9,7 @@ from controller.planning import Objective, Option, Problem, make_plan
 from controller.planning.survey import Survey
 from controller.surveying.surveyor import Field
 from wire.errors import BadRequestError
-from wire.plans import Layout, PlannedNode, PlannedStage, PlanOption, PlanReport, PlanRequest
+from wire.plans import PlannedNode, PlannedStage, PlanOption, PlanReport, PlanRequest
 
 
 def propose(field: Field, found: Survey, request: PlanRequest, problems: Mapping[str, str]) -> PlanReport:
@@ -67,17 +67,6 @@ def describe_option(problem: Problem, option: Option) -> PlanOption:
         memory_bytes=prediction.memory_bytes,
         traffic_bytes=prediction.traffic_bytes,
         stage_seconds=seconds,
-    )
-
-
-def lay_out(field: Field, option: PlanOption) -> Layout:
-    """Return an option as a layout whose shards have still to be cut."""
-    return Layout(
-        name=option.name,
-        version=field.manifest.version,
-        variant=field.variant,
-        whole=field.manifest.digest(field.variant),
-        pipelines=option.pipelines,
     )
 
 

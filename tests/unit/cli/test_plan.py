@@ -6,8 +6,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cli.commands.plan import _Pin, option_row, plan
+from cli.commands.plan import _Pin, plan
 from cli.plan_picture import draw_option
+from cli.plan_report import option_row
 from wire.plans import PinnedOperators, PlannedStage, PlanOption
 
 

@@ -1,0 +1,260 @@
+"""Puts plans into force, and keeps them good while nodes come, go and slow down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from msgspec.structs import replace
+
+from controller.catalogue import Catalogue
+from controller.placement import find_missing, suits
+from controller.planning.replanning import Watch, judge
+from controller.plans.proposal import propose
+from controller.plans.prospect import Prospect, look_ahead
+from controller.surveying.book import Book
+from controller.surveying.surveyor import Field, Surveyor
+from modelkit.manifest import Manifest
+from wire import subjects
+from wire.bus import Bus
+from wire.errors import BadRequestError, BrambleError, BusError, NoCapacityError, UnknownModelError
+from wire.messages import Event, NodeStatus, encode
+from wire.plans import AUTOMATIC, Layout, ModelPlan, PlannedStage, PlanOption, PlanReport, PlanRequest, PlanState
+
+TICK_S = 1.0
+LOOK_S = 5.0
+"""So often a plan in force is held against the best there is now."""
+PATIENCE_S = 60.0
+"""So long a new plan waits for all of its nodes; then one for each stage will do."""
+MEASURE_S = 60.0
+"""So often, at most, nodes that joined are measured for a plan in force."""
+
+_log = logging.getLogger("bramble.plans")
+
+
+class Keeper:
+    """Keeps the plans of all models. ``is_proved`` tells of a model and a cut whether frames can take it.
+
+    ``is_leader`` says whether this controller may change anything.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        book: Book[ModelPlan],
+        catalogue: Catalogue,
+        surveyor: Surveyor,
+        *,
+        nodes: Callable[[], Iterable[NodeStatus]],
+        on_change: Callable[[], Awaitable[None]],
+        is_proved: Callable[[str, str], bool],
+        is_leader: Callable[[], bool],
+    ) -> None:
+        self._bus = bus
+        self._book = book
+        self._catalogue = catalogue
+        self._surveyor = surveyor
+        self._nodes = nodes
+        self._on_change = on_change
+        self._is_proved = is_proved
+        self._is_leader = is_leader
+        self._watches: dict[str, Watch] = {}
+        self._prospects: dict[str, Prospect] = {}
+        self._looked_at = 0.0
+        self._measured_at: dict[str, float] = {}
+        self._measuring: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()
+
+    @property
+    def plans(self) -> Mapping[str, ModelPlan]:
+        """All plans, by model."""
+        return {plan.request.model: plan for plan in self._book.entries.values()}
+
+    async def apply(self, request: PlanRequest) -> PlanReport:
+        """Make a plan and put it into force; what runs goes on until the new shards are ready.
+
+        Raises:
+            NoPlanError: the nodes cannot run the model under the request's constraints.
+            BrambleError: something could not be measured, cut or stored.
+
+        """
+        field = await self._surveyor.look(request)
+        problems = await self._surveyor.measure(field, again=request.remeasure)
+        report = await asyncio.to_thread(propose, field, self._surveyor.gather(field, request), request, problems)
+        await self._change(field, request, report.options[0], report.reason)
+        return replace(report, applied=True)
+
+    async def reset(self, model: str) -> str:
+        """Go back to the whole model on every node that can run it; say what was done.
+
+        Raises:
+            UnknownModelError: the model is not configured.
+            BusError: it could not be stored.
+
+        """
+        manifest = self._catalogue.require(model)
+        async with self._changing:
+            plan = self.plans.get(model)
+            if plan is None or plan.layout.name == AUTOMATIC:
+                return f"{model} is laid out automatically already"
+            variant = plan.layout.variant if plan.layout.variant in manifest.variants else manifest.variants[0]
+            layout = Layout(name=AUTOMATIC, version=manifest.version, variant=variant, whole=manifest.digest(variant))
+            await self._write(plan.request, layout, "reset by an operator", self._serving(plan, manifest))
+        return f"{model} goes back to every node that can run it"
+
+    def show(self, model: str) -> PlanState:
+        """Say what is in force, and what is missing before it is."""
+        manifest = self._catalogue.require(model)
+        plan = self.plans.get(model)
+        missing = () if plan is None or plan.settled else self._find_missing(plan, manifest)
+        return PlanState(model=model, plan=plan, missing=missing)
+
+    async def run(self) -> None:
+        """Follow the bucket, settle what is ready, and look for better plans, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._book.follow(self._on_change), name="follow-plans")
+            tasks.create_task(self._look_after(), name="look-after-plans")
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            if not self._is_leader():
+                self._watches.clear()
+                continue
+            look = time.monotonic() - self._looked_at >= LOOK_S
+            self._looked_at = time.monotonic() if look else self._looked_at
+            for model, plan in self.plans.items():
+                try:
+                    await self._settle(model, plan)
+                    if look:
+                        await self._reconsider(model)
+                except (BusError, NoCapacityError, UnknownModelError) as error:
+                    _log.info("plan not kept up", extra={"action": "keep_plan", "model": model, "why": error.message})
+                except BrambleError as error:
+                    _log.warning("plan not kept up", extra={"action": "keep_plan", "model": model, "error": str(error)})
+
+    async def _settle(self, model: str, plan: ModelPlan) -> None:
+        """Let go of what a plan replaces once the plan itself serves."""
+        if plan.settled or model not in self._catalogue:
+            return
+        missing = self._find_missing(plan, self._catalogue.require(model))
+        if missing:
+            return
+        key = subjects.PLAN_KEY.build(model=model)
+        async with self._changing:
+            if self.plans.get(model) != plan:
+                return
+            if plan.layout.name == AUTOMATIC:
+                await self._book.remove(key)
+            else:
+                await self._book.put(key, replace(plan, settled=True, previous=None))
+        await self._announce(model, "plan-in-force", f"{describe(plan.layout)} serves; what it replaces goes")
+        await self._on_change()
+
+    async def _reconsider(self, model: str) -> None:
+        """Change to a better plan where it has been better for long enough, or the one in force cannot run."""
+        plan = self.plans.get(model)
+        if plan is None or plan.layout.name == AUTOMATIC:
+            return
+        field = await self._surveyor.look(plan.request)
+        self._measure_newcomers(field)
+        found = self._surveyor.gather(field, plan.request)
+        known = self._prospects.get(model)
+        if known is None or not known.still_holds(plan.layout, found.problem):
+            known = await asyncio.to_thread(look_ahead, plan, found)
+            self._prospects[model] = known
+        now = time.monotonic()
+        watch, verdict = judge(self._watches.get(model, Watch(now)), now, gain=known.gain, only_adds=known.only_adds)
+        self._watches[model] = watch
+        if verdict.change:
+            await self._change(field, plan.request, known.best, f"{verdict.reason}: {known.reason}")
+
+    def _measure_newcomers(self, field: Field) -> None:
+        """Begin to measure nodes that a plan in force knows nothing of; only missing facts are asked for."""
+        model, now = field.manifest.name, time.monotonic()
+        idle = self._measuring is None or self._measuring.done()
+        if idle and now - self._measured_at.get(model, -MEASURE_S) >= MEASURE_S:
+            self._measured_at[model] = now
+            self._measuring = asyncio.create_task(self._measure(field), name="measure-newcomers")
+
+    async def _measure(self, field: Field) -> None:
+        problems = await self._surveyor.measure(field)
+        for node, problem in problems.items():
+            _log.info("not measured", extra={"action": "measure_newcomers", "node": node, "why": problem})
+
+    async def _change(self, field: Field, request: PlanRequest, option: PlanOption, reason: str) -> None:
+        pipelines = tuple([await self._cut(field, stages) for stages in option.pipelines])
+        layout = Layout(
+            name=option.name,
+            version=field.manifest.version,
+            variant=field.variant,
+            whole=field.manifest.digest(field.variant),
+            pipelines=pipelines,
+        )
+        async with self._changing:
+            plan = self.plans.get(request.model)
+            if plan is not None and plan.layout == layout and plan.request == request:
+                return
+            await self._write(request, layout, reason, self._serving(plan, field.manifest), option.throughput_s)
+
+    async def _cut(self, field: Field, stages: tuple[PlannedStage, ...]) -> tuple[PlannedStage, ...]:
+        if len(stages) == 1:
+            return stages
+        starts = [stage.start for stage in stages[1:]]
+        digests = await self._surveyor.artefacts.cut(field.manifest, field.variant, starts)
+        return tuple(
+            PlannedStage(start=stage.start, end=stage.end, nodes=stage.nodes, digest=digest)
+            for stage, digest in zip(stages, digests, strict=True)
+        )
+
+    async def _write(
+        self, request: PlanRequest, layout: Layout, reason: str, serving: Layout | None, throughput_s: float = 0.0
+    ) -> None:
+        if not self._is_leader():
+            raise BadRequestError("another controller makes the plans now", remedy="try again in a moment")
+        plan = ModelPlan(
+            request=replace(request, remeasure=False),
+            layout=layout,
+            reason=reason,
+            at=time.time(),
+            throughput_s=throughput_s,
+            previous=serving,
+        )
+        await self._book.put(subjects.PLAN_KEY.build(model=request.model), plan)
+        self._watches[request.model] = Watch(time.monotonic())
+        await self._announce(request.model, "plan-changed", f"to {describe(layout)}: {reason}")
+        await self._on_change()
+
+    def _serving(self, plan: ModelPlan | None, manifest: Manifest) -> Layout | None:
+        """Return the layout that serves now: of a plan not yet in force it is the one before."""
+        if plan is None:
+            return None
+        layout = plan.layout if plan.settled else plan.previous
+        return layout if layout is not None and suits(layout, manifest) else None
+
+    def _find_missing(self, plan: ModelPlan, manifest: Manifest) -> tuple[str, ...]:
+        if not suits(plan.layout, manifest):
+            return ()  # it is about files that are gone: the model is served automatically
+        patient = time.time() - plan.at < PATIENCE_S
+        return find_missing(plan.layout, manifest, self._nodes(), is_proved=self._is_proved, patient=patient)
+
+    async def _announce(self, model: str, kind: str, text: str) -> None:
+        _log.info(text, extra={"action": kind.replace("-", "_"), "model": model})
+        event = Event(at=time.time(), kind=kind, text=text)
+        try:
+            await self._bus.control.publish(subjects.MODEL_EVENT.build(model=model, kind=kind), encode(event))
+        except BusError as error:
+            _log.warning("an event was lost", extra={"action": "announce", "kind": kind, "error": error.message})
+
+
+def describe(layout: Layout) -> str:
+    """Return a layout in a line."""
+    if layout.name == AUTOMATIC:
+        return "the whole model on every node that can run it"
+    pipelines = " + ".join(
+        " > ".join(f"{stage.start}-{stage.end} on {', '.join(stage.nodes)}" for stage in stages)
+        for stages in layout.pipelines
+    )
+    return f"{layout.name} ({pipelines})"
