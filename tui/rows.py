@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 from tui.columns import Column, Row
 from tui.findings import describe_findings
-from tui.severity import Severity, frame_age, judge_camera, judge_model, judge_node
+from tui.severity import Severity, judge_camera, judge_model, judge_node
 from tui.state import LogLine
 from tui.texts import NONE, format_bytes, format_clock, format_count, format_ms, format_span, printable
 from tui.trends import count_lost
+from wire.health import frame_age
 from wire.messages import CameraStatus, ClusterStatus, ModelStatus, NodeStatus, Result, ShardReport, ShardState
 
 MARK = Column("mark", " ", 1)

@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from wire.health import BUSY, HOT_C, LATE_S, frame_age
 from wire.messages import CameraStatus, ClusterStatus, ModelStatus, NodeStatus, ShardState
-
-HOT_C = 80.0
-"""From here a Raspberry Pi slows itself down: https://www.raspberrypi.com/documentation/computers/config_txt.html"""
-BUSY = 2.0
-"""Load average per core above which a node is overloaded."""
-LATE_S = 3.0
-"""A live camera's frame older than this, and than three of its periods, is late."""
 
 
 class Severity(IntEnum):
@@ -72,11 +66,6 @@ def judge_camera(camera: CameraStatus, at: float) -> Verdict:
     if age is None or age > max(LATE_S, 3 / camera.fps if camera.fps else LATE_S):
         return Verdict(Severity.WARN, "late", "no frame yet" if age is None else f"no frame for {age:.0f} s")
     return Verdict(Severity.OK, "live")
-
-
-def frame_age(camera: CameraStatus, at: float) -> float | None:
-    """Return the age of a camera's last frame in seconds; None before the first."""
-    return None if camera.last_frame_at is None else max(0.0, at - camera.last_frame_at)
 
 
 def judge_model(model: ModelStatus) -> Verdict:

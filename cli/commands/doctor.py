@@ -13,9 +13,10 @@ from rich.console import Console
 
 from cli.cluster import Cluster
 from cli.connection import context_option, open_cluster, run
-from cli.doctor import broker, cluster
+from cli.doctor import broker, selection
 from cli.doctor.report import print_findings
 from cli.output import Exit, Failure, json_option, print_error, print_json
+from wire import health
 from wire.bus.survey import survey_server
 from wire.context import Context, load_context
 from wire.errors import AnswerTimeoutError, BadRequestError, BrambleError, NoRespondersError
@@ -79,17 +80,17 @@ async def _examine(context: Context, kind: str, name: str | None, monitor: str |
             settings = broker.judge_settings(broker.read_varz(await _read_page(monitor))) if monitor else ()
             return (*broker.judge_server(server, time.time(), url=context.url), *settings, *await _look_around(found))
         status = await found.status()
-        judged = _require(cluster.choose(cluster.judge_cluster(status), kind, name), kind, name)
+        judged = _require(selection.choose(health.judge_cluster(status), kind, name), kind, name)
         live = [node for node in list_live(status) if name in (None, node)] if kind == "node" else []
-        return cluster.merge(judged, await _ask_nodes(found, live))
+        return selection.merge(judged, await _ask_nodes(found, live))
 
 
 async def _look_around(found: Cluster) -> tuple[Finding, ...]:
     try:
         status = await found.status()
     except (NoRespondersError, AnswerTimeoutError) as error:
-        return (cluster.judge_silence(error.message),)
-    return cluster.merge(cluster.judge_cluster(status), await _ask_nodes(found, list_live(status)))
+        return (health.judge_silence(error.message),)
+    return selection.merge(health.judge_cluster(status), await _ask_nodes(found, list_live(status)))
 
 
 def list_live(status: ClusterStatus) -> list[str]:

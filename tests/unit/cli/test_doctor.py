@@ -10,8 +10,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from cli.doctor import broker, cluster
+from cli.doctor import broker, selection
 from cli.doctor.report import print_findings, sum_up
+from wire import health
 from wire.bus.survey import ServerReport, StoreUse
 from wire.errors import BadRequestError
 from wire.findings import Finding, Health, Severity, judge_health
@@ -55,7 +56,7 @@ def healthy(
 
 
 def test_a_healthy_cluster_is_well(healthy: ClusterStatus) -> None:
-    found = cluster.judge_cluster(healthy)
+    found = health.judge_cluster(healthy)
 
     assert wrong(found) == []
     assert judge_health(found) is Health.WELL
@@ -79,7 +80,7 @@ def test_a_healthy_cluster_is_well(healthy: ClusterStatus) -> None:
 def test_what_is_wrong_with_a_node_is_found(
     healthy: ClusterStatus, make_node: MakeNode, node: dict[str, object], expected: list[tuple[str, str]]
 ) -> None:
-    found = tuple(cluster.judge_node(make_node(**{"at": 100.0, **node}), healthy))
+    found = tuple(health.judge_node(make_node(**{"at": 100.0, **node}), healthy))
 
     assert wrong(found) == expected
     assert all(each.remedy for each in found if each.severity is not Severity.WELL)
@@ -102,7 +103,7 @@ def test_how_far_a_node_is_with_a_model_is_found(
 ) -> None:
     node = make_node(at=100.0, shards=(make_shard(state=state, reason="wrong answer"),))
 
-    found = tuple(cluster.judge_node(node, healthy))
+    found = tuple(health.judge_node(node, healthy))
 
     assert wrong(found) == expected
     assert all("wrong answer" in each.text for each in found if each.severity is Severity.BROKEN)
@@ -124,7 +125,7 @@ def test_what_is_wrong_with_a_camera_is_found(
 ) -> None:
     status = msgspec.structs.replace(healthy.cameras[0], **camera)
 
-    found = tuple(cluster.judge_camera(status, healthy))
+    found = tuple(health.judge_camera(status, healthy))
 
     assert wrong(found) == expected
     assert all(each.remedy for each in found if each.severity is not Severity.WELL)
@@ -140,7 +141,7 @@ def test_what_is_wrong_with_a_camera_is_found(
 def test_what_the_cluster_lacks_is_found(
     healthy: ClusterStatus, change: dict[str, object], expected: list[tuple[str, str]]
 ) -> None:
-    assert wrong(cluster.judge_cluster(msgspec.structs.replace(healthy, **change))) == expected
+    assert wrong(health.judge_cluster(msgspec.structs.replace(healthy, **change))) == expected
 
 
 def test_different_releases_and_unserved_models_are_found(
@@ -149,7 +150,7 @@ def test_different_releases_and_unserved_models_are_found(
     nodes = (make_node("a", at=100.0, version="1"), make_node("b", at=100.0, version="2"))
     status = msgspec.structs.replace(healthy, nodes=nodes, models=(make_model(nodes=()),))
 
-    assert wrong(cluster.judge_cluster(status)) == [("versions", "warning"), ("served", "broken")]
+    assert wrong(health.judge_cluster(status)) == [("versions", "warning"), ("served", "broken")]
 
 
 def test_a_node_knows_more_of_itself_than_the_controller_does() -> None:
@@ -157,15 +158,15 @@ def test_a_node_knows_more_of_itself_than_the_controller_does() -> None:
     other = Finding(about="node b", check="memory", severity=Severity.WARNING, text="from afar")
     told = Finding(about="node a", check="memory", severity=Severity.WELL, text="on the spot")
 
-    assert cluster.merge([seen, other], [told]) == (other, told)
+    assert selection.merge([seen, other], [told]) == (other, told)
 
 
 def test_findings_about_one_thing_or_one_kind_can_be_chosen(healthy: ClusterStatus) -> None:
-    found = cluster.judge_cluster(healthy)
+    found = health.judge_cluster(healthy)
 
-    assert {each.about for each in cluster.choose(found, "camera", None)} == {"camera door"}
-    assert {each.about for each in cluster.choose(found, "node", "node-1")} == {"node node-1"}
-    assert cluster.choose(found, "node", "node") == ()
+    assert {each.about for each in selection.choose(found, "camera", None)} == {"camera door"}
+    assert {each.about for each in selection.choose(found, "node", "node-1")} == {"node node-1"}
+    assert selection.choose(found, "node", "node") == ()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,18 @@
-"""Findings about a cluster, from what its controller says. Pure; every threshold stands here or in tui.severity."""
+"""How a cluster is, judged from what its controller says: the same for every program that asks. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from tui.severity import BUSY, HOT_C, LATE_S, frame_age
 from wire.findings import Finding, Severity
 from wire.messages import CameraStatus, ClusterStatus, ModelStatus, NodeStatus, ShardState
 
+HOT_C = 80.0
+"""From here a Raspberry Pi slows itself down: https://www.raspberrypi.com/documentation/computers/config_txt.html"""
+BUSY = 2.0
+"""Load average per core above which a node is overloaded."""
+LATE_S = 3.0
+"""A live camera's frame older than this, and than three of its periods, is late."""
 OFFSET_WARN_S, OFFSET_BROKEN_S = 1.0, 10.0
 """Results carry times of capture; beyond, they cannot be compared between hosts, and certificates may not hold."""
 MEMORY_WARN = 0.10
@@ -116,6 +121,11 @@ def judge_camera(camera: CameraStatus, status: ClusterStatus) -> Iterator[Findin
     yield from _judge_frames(about, camera)
 
 
+def frame_age(camera: CameraStatus, at: float) -> float | None:
+    """Return the age of a camera's last frame in seconds, at a moment in Unix seconds; None before the first."""
+    return None if camera.last_frame_at is None else max(0.0, at - camera.last_frame_at)
+
+
 def judge_model(model: ModelStatus) -> Iterator[Finding]:
     """Judge a model."""
     about = f"model {model.model}"
@@ -124,19 +134,6 @@ def judge_model(model: ModelStatus) -> Iterator[Finding]:
     else:
         remedy = f"`bramble nodes` shows how far each is; its variants are {', '.join(model.variants) or 'none'}"
         yield _broken(about, "served", "no node is ready for it: every frame fails", remedy)
-
-
-def choose(findings: Iterable[Finding], kind: str, name: str | None) -> tuple[Finding, ...]:
-    """Return the findings about one kind of thing, or about one of them."""
-    wanted = f"{kind} {name}" if name else f"{kind} "
-    return tuple(each for each in findings if each.about == wanted or (not name and each.about.startswith(wanted)))
-
-
-def merge(seen: Iterable[Finding], told: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Put together what the controller sees and what nodes tell of themselves; of one matter the node knows more."""
-    own = tuple(told)
-    matters = {(each.about, each.check) for each in own}
-    return (*(each for each in seen if (each.about, each.check) not in matters), *own)
 
 
 def _judge_clock(about: str, offset_s: float) -> Iterator[Finding]:
