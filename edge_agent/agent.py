@@ -76,6 +76,7 @@ async def _serve(settings: Settings, bus: Bus, loader: Loader, notifier: Notifie
             in_flight=worker.in_flight,
             queued=worker.queued,
             draining=worker.draining or stop.is_set(),
+            busy_s=worker.busy_s,
             threads=settings.threads,
             memory_limit=settings.memory_bytes,
         )

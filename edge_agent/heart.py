@@ -31,6 +31,7 @@ class Standing:
     in_flight: int
     queued: int
     draining: bool
+    busy_s: float = 0.0
     threads: int = 0
     memory_limit: int = 0
 
@@ -110,6 +111,7 @@ class Heart:
             memory_bytes=vitals.memory,
             memory_available_bytes=vitals.memory_available,
             host=vitals.host,
+            busy_s=round(standing.busy_s, 4),
             threads=standing.threads,
             memory_limit_bytes=standing.memory_limit,
             rss_bytes=vitals.rss,

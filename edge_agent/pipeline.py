@@ -65,6 +65,13 @@ class Pipeline:
         self._inference = ThreadPoolExecutor(1, "inference")
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self.in_flight = 0
+        self._busy_s = 0.0
+        self._busy_since = 0.0
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds so far with a frame in the pipeline. Over frames this is what one takes, however many overlap."""
+        return self._busy_s + (time.monotonic() - self._busy_since if self.in_flight else 0.0)
 
     async def run(self, servable: Servable, work: Work) -> Finished:
         """Take one frame through.
@@ -77,11 +84,15 @@ class Pipeline:
 
         """
         async with self._slots:
+            if not self.in_flight:
+                self._busy_since = time.monotonic()
             self.in_flight += 1
             try:
                 return await self._run(servable, work)
             finally:
                 self.in_flight -= 1
+                if not self.in_flight:
+                    self._busy_s += time.monotonic() - self._busy_since
 
     def close(self) -> None:
         """Let the threads end; one that is stuck is left behind."""

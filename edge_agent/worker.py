@@ -76,6 +76,11 @@ class Worker:
         return len(self._held) - self._pipeline.in_flight
 
     @property
+    def busy_s(self) -> float:
+        """Seconds so far with a frame in the pipeline."""
+        return self._pipeline.busy_s
+
+    @property
     def served(self) -> int:
         """Frames that the shards held now have answered."""
         return sum(post.tally.served for post in self._posts.values())

@@ -205,6 +205,7 @@ class Heartbeat(Message, frozen=True, omit_defaults=True):
     in_flight: Count
     queued: Count
     draining: bool = False
+    busy_s: NotNegative = 0.0  # so far with a frame in work, since the agent began
     host: str = ""  # the same for all agents on one machine, until it is booted again
     threads: Count = 0  # of the inference runtime
     memory_limit_bytes: Count = 0  # what the agent was told to take at most; 0: no limit

@@ -120,6 +120,7 @@ class Keeper:
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            self._surveyor.note_paces()
             if not self._is_leader():
                 self._watches.clear()
                 continue

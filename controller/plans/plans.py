@@ -47,7 +47,7 @@ class Plans:
         profiles = Book(await bus.bucket(subjects.PROFILES_BUCKET), Profile)
         links = Book(await bus.bucket(subjects.LINKS_BUCKET), LinkProfile)
         plans = Book(await bus.bucket(subjects.CONFIG_BUCKET), ModelPlan, subjects.PLAN_KEY.wildcard())
-        surveyor = Surveyor(bus, catalogue, profiles, links, nodes=nodes, scale=lambda _node: 1.0)
+        surveyor = Surveyor(bus, catalogue, profiles, links, nodes=nodes)
         keeper = Keeper(
             bus, plans, catalogue, surveyor,
             nodes=nodes, on_change=on_change, is_proved=is_proved, is_leader=is_leader,

@@ -18,11 +18,12 @@ from controller.surveying.artefacts import CUTTABLE, Artefacts
 from controller.surveying.book import Book
 from controller.surveying.freshness import is_link_fresh, is_profile_fresh
 from controller.surveying.links import measure_link
+from controller.surveying.pace import REMEASURE_S, Pace, expect_seconds, has_drifted, to_scale
 from modelkit.manifest import Manifest
 from wire import subjects
 from wire.bus import Bus
 from wire.errors import BadRequestError, BrambleError, error_from_json
-from wire.messages import Heartbeat, NodeStatus, decode, encode
+from wire.messages import Heartbeat, NodeStatus, Shard, decode, encode
 from wire.plans import PlanRequest
 from wire.profiles import LinkProfile, Profile, ProfileRequest
 
@@ -46,7 +47,7 @@ class Field:
 
 
 class Surveyor:
-    """Knows nodes, links and models. ``nodes`` tells who is there, ``scale`` how much slower a node is than it was."""
+    """Knows nodes, links and models; ``nodes`` tells who is there."""
 
     def __init__(
         self,
@@ -56,16 +57,21 @@ class Surveyor:
         links: Book[LinkProfile],
         *,
         nodes: Callable[[], Iterable[NodeStatus]],
-        scale: Callable[[str], float],
     ) -> None:
         self._bus = bus
         self._catalogue = catalogue
         self._profiles = profiles
         self._links = links
         self._nodes = nodes
-        self._scale = scale
+        self._paces: dict[str, Pace] = {}
         self.artefacts = Artefacts(bus)
         self._measuring = asyncio.Lock()  # two surveys at a time would disturb each other
+
+    def note_paces(self) -> None:
+        """Take note of how fast nodes serve; call it about once a second."""
+        now = time.monotonic()
+        beats = {status.node: status.heartbeat for status in self._nodes() if status.liveness == Liveness.LIVE}
+        self._paces = {node: self._paces.get(node, Pace()).after(beat, now) for node, beat in beats.items()}
 
     async def look(self, request: PlanRequest) -> Field:
         """Find the nodes and the file that a request is about.
@@ -122,7 +128,7 @@ class Surveyor:
                 variant=variant,
                 profile=self._find_profile(field, beat, variant),
                 link=self._links.get(subjects.LINK_KEY.build(node=beat.node)),
-                scale=self._scale(beat.node),
+                scale=to_scale(self._compare_pace(beat.node)),
                 others_bytes=self._weigh_others(beat, field.manifest.name),
             )
             for beat, variant in field.candidates
@@ -150,7 +156,7 @@ class Surveyor:
             try:
                 at = _choose_places(field, variant)
                 profile = self._find_profile(field, beat, variant)
-                if again or profile is None or not is_profile_fresh(profile, beat, at, now):
+                if again or profile is None or not self._still_holds(profile, beat, at, now):
                     await self._profile(field.manifest, beat, variant, at)
                 key = subjects.LINK_KEY.build(node=beat.node)
                 link = self._links.get(key)
@@ -175,6 +181,20 @@ class Surveyor:
             )
         await self._profiles.put(subjects.PROFILE_KEY.build(node=beat.node, digest=digest), profile)
         _log.info("measured", extra={"action": "survey", "node": beat.node, "model": manifest.name})
+
+    def _still_holds(self, profile: Profile, beat: Heartbeat, at: tuple[int, ...], now: float) -> bool:
+        drifted = has_drifted(self._compare_pace(beat.node)) and now - profile.measured_at >= REMEASURE_S
+        return not drifted and is_profile_fresh(profile, beat, at, now)
+
+    def _compare_pace(self, node: str) -> float | None:
+        """Return how much slower a node serves than its profiles say, where that can be said."""
+
+        def expect(shard: Shard) -> float | None:
+            profile = self._profiles.get(subjects.PROFILE_KEY.build(node=node, digest=shard.artefact))
+            return expect_seconds(profile, shard) if profile else None
+
+        pace = self._paces.get(node)
+        return pace.compare(expect) if pace else None
 
     def _find_profile(self, field: Field, beat: Heartbeat, variant: str) -> Profile | None:
         digest = field.manifest.digest(variant)
