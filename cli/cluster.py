@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from modelkit.manifest import Manifest, encode_manifest
 from wire import headers, subjects
 from wire.bus import Bus, Received, Stream
-from wire.errors import BadRequestError, InternalError, NoRespondersError, error_from_json
+from wire.errors import AnswerTimeoutError, BadRequestError, InternalError, NoRespondersError, error_from_json
 from wire.findings import Examination
 from wire.headers import AnswerKind, InferOptions
 from wire.jobs import BatchRequest, ChunkDone, JobsReport
@@ -32,6 +32,9 @@ PLAN_S = 900.0  # every node may have to time a model, those of one machine one 
 EXAMINE_S = 30.0  # a node tries every runtime in a child process, and times its disk
 REMOVE_S = 30.0  # a camera's removal waits for its frames
 COUNT_S = 60.0  # batches are counted, and some hundred jobs changed, one by one
+FIRST_TRY = 0.4
+"""Of the time for a question that may be asked twice; a controller that froze is out of the queue group by then."""
+
 GRACE_S = 2.0  # on top of a deadline: the controller answers at the deadline at the latest
 PENDING_RESULTS = 1024
 
@@ -46,8 +49,12 @@ class Cluster:
         self.bus = bus
 
     async def status(self, *, within: float = ASK_S) -> ClusterStatus:
-        """Ask how everything is."""
-        return decode(await self._control("cluster", "status", b"{}", within=within), ClusterStatus)
+        """Ask how everything is; ask again where the controller that got the question does not answer."""
+        try:
+            data = await self._control("cluster", "status", b"{}", within=within * FIRST_TRY)
+        except AnswerTimeoutError:
+            data = await self._control("cluster", "status", b"{}", within=within * (1 - FIRST_TRY))
+        return decode(data, ClusterStatus)
 
     async def add_camera(self, config: CameraConfig) -> Done:
         """Add a camera, or change the one of that name."""

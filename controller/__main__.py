@@ -10,6 +10,7 @@ import signal
 import sys
 
 from controller.controller import Controller
+from controller.leases.place import Place
 from controller.settings import Settings, parse_settings
 from wire.bus.patient import connect_patiently
 from wire.context import load_context
@@ -35,8 +36,12 @@ async def serve(settings: Settings) -> None:
     notifier = Notifier(os.environ)
     async with connect_patiently(context, name=f"controller-{settings.id}", notifier=notifier, stop=stop) as bus:
         if bus is not None:
-            controller = await Controller.open(settings, bus, notifier)
-            await _run_until(stop, controller)
+            place = Place(settings.id, context.servers)
+            try:
+                controller = await Controller.open(settings, bus, notifier, place=place.name)
+                await _run_until(stop, controller)
+            finally:
+                place.close()
 
 
 async def _run_until(stop: asyncio.Event, controller: Controller) -> None:

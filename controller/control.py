@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import msgspec
 
-from controller import overlay
 from controller.cameras.probe import probe_source
 from controller.cameras.source import parse_source
 from controller.catalogue import Catalogue
-from controller.fleet import Fleet
+from controller.ownership import Ownership
 from modelkit.errors import ModelkitError
 from modelkit.manifest import decode_manifest
 from wire import subjects
 from wire.bus import Bucket, Received
 from wire.errors import BadRequestError, ModelRejectedError
+from wire.headers import FRAME
 from wire.ids import JOBS, REQUESTS
 from wire.messages import CameraConfig, ClusterStatus, Done, NameRequest, SourceReport, SourceRequest, decode, encode
 from wire.service import Reply, Service
@@ -29,9 +28,11 @@ _JSON = {"Content-Type": "application/json"}
 class ControlDesk:
     """Carries out operators' requests. Wishes are written to the config bucket; the controller follows that."""
 
-    def __init__(self, bucket: Bucket, fleet: Fleet, catalogue: Catalogue, status: Callable[[], ClusterStatus]) -> None:
+    def __init__(
+        self, bucket: Bucket, ownership: Ownership, catalogue: Catalogue, status: Callable[[], ClusterStatus]
+    ) -> None:
         self._bucket = bucket
-        self._fleet = fleet
+        self._ownership = ownership
         self._catalogue = catalogue
         self._status = status
 
@@ -73,7 +74,7 @@ class ControlDesk:
         if await self._bucket.get(key) is None:
             raise BadRequestError(f"there is no camera {name!r}", remedy="see `bramble camera list`")
         await self._bucket.delete(key)
-        gone = await self._fleet.wait_gone(name, within=REMOVAL_S)
+        gone = await self._ownership.wait_gone(name, within=REMOVAL_S)
         return _done(f"camera {name} removed" if gone else f"camera {name} is being removed")
 
     async def _test_camera(self, message: Received) -> Reply:
@@ -95,14 +96,8 @@ class ControlDesk:
 
     async def _snapshot(self, message: Received) -> Reply:
         name = decode(message.data, NameRequest).name
-        if self._fleet.get(name) is None:
-            raise BadRequestError(f"there is no camera {name!r}", remedy="see `bramble camera list`")
-        last = self._fleet.last_result(name)
-        if last is None:
-            raise BadRequestError(f"no picture of {name} has been answered yet", remedy="try again in a moment")
-        capture, result = last
-        picture = await asyncio.to_thread(overlay.draw, capture.payload, result)
-        return Reply(picture, {"Content-Type": "image/jpeg", "Bramble-Frame": capture.frame})
+        picture, frame = await self._ownership.take_snapshot(name)
+        return Reply(picture, {"Content-Type": "image/jpeg", FRAME: frame})
 
     async def _add_model(self, message: Received) -> Reply:
         try:
@@ -115,7 +110,7 @@ class ControlDesk:
     async def _remove_model(self, message: Received) -> Reply:
         name = decode(message.data, NameRequest).name
         self._catalogue.require(name)
-        users = [each.config.camera for each in self._fleet.cameras() if name in each.config.models]
+        users = [each.camera for each in self._ownership.configs if name in each.models]
         if users:
             raise BadRequestError(
                 f"{name} is used by the cameras {', '.join(users)}", remedy="remove or change those cameras first"

@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 
+import msgspec
+
 from controller.capture import Capture
 from controller.catalogue import Catalogue
 from controller.control import ControlDesk
@@ -20,9 +22,12 @@ from controller.http import HttpServer
 from controller.jobs.control import JobControl
 from controller.jobs.desk import JobDesk
 from controller.lane import Lane, LaneSettings
+from controller.leases.keeper import LeaseKeeper
 from controller.metrics.metrics import Metrics
 from controller.metrics.snapshot import Snapshot
 from controller.nodes import Nodes
+from controller.ownership import Ownership
+from controller.peers import Peers, add_counts
 from controller.plans.plans import Plans
 from controller.pushes import PushDesk
 from controller.requests import RequestDesk
@@ -30,9 +35,9 @@ from controller.results import Results
 from controller.settings import Settings
 from wire import subjects
 from wire.bus import Bucket, Bus
-from wire.errors import BadRequestError, BusError
+from wire.errors import BusError
 from wire.ids import JOBS, REQUESTS
-from wire.messages import CameraConfig, ClusterStatus, ModelStatus, Result, decode, encode
+from wire.messages import CameraConfig, ClusterStatus, ControllerStatus, ModelStatus, Result, encode
 from wire.service import Service
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
@@ -47,7 +52,17 @@ _log = logging.getLogger("bramble.controller")
 class Controller:
     """Made by :meth:`open`, runs until cancelled."""
 
-    def __init__(self, settings: Settings, bus: Bus, notifier: Notifier, config: Bucket, assignments: Bucket) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        bus: Bus,
+        notifier: Notifier,
+        *,
+        config: Bucket,
+        assignments: Bucket,
+        leases: Bucket,
+        place: str,
+    ) -> None:
         self._settings = settings
         self._notifier = notifier
         self._bus = bus
@@ -56,13 +71,23 @@ class Controller:
         self._turned = self._clock()
         self._version = version("bramble-edge")
         self._metrics = Metrics()
-        self._results = Results(bus.data, self._metrics, self._clock)
+        self._started = self._clock()
+        self._keeper = LeaseKeeper(
+            leases, bus.control, controller=settings.id, place=place, on_change=self._note_leases
+        )
+        self._results = Results(bus.data, self._metrics, self._clock, self._keeper.owns)
         self._catalogue = Catalogue()
         self._pool = Pool(self._clock)
         courier = BusCourier(bus.data)
         self._dispatcher = Dispatcher(self._pool, courier, self._clock)
-        self._nodes = Nodes(self._catalogue, self._pool, courier, assignments, self._clock)
-        self._fleet = Fleet(self._make_lane, bus.control, self._clock)
+        self._nodes = Nodes(
+            self._catalogue, self._pool, courier, assignments, self._clock, leads=lambda: self._keeper.plans
+        )
+        self._fleet = Fleet(self._make_lane, bus.control, self._clock, self._keeper.owns)
+        self._peers = Peers(settings.id, self._clock)
+        self._ownership = Ownership(
+            settings.id, bus.control, keeper=self._keeper, fleet=self._fleet, peers=self._peers, results=self._results
+        )
         self._jobs = JobDesk(
             settings.id,
             bus,
@@ -77,22 +102,30 @@ class Controller:
         self._plans: Plans
 
     @classmethod
-    async def open(cls, settings: Settings, bus: Bus, notifier: Notifier) -> Controller:
-        """Open the buckets.
+    async def open(cls, settings: Settings, bus: Bus, notifier: Notifier, *, place: str) -> Controller:
+        """Open the buckets; ``place`` is that of :class:`controller.leases.place.Place`.
 
         Raises:
             BusError: JetStream is not there.
 
         """
         await bus.blobs(subjects.MODELS_STORE)
-        config = await bus.bucket(subjects.CONFIG_BUCKET)
-        made = cls(settings, bus, notifier, config, await bus.bucket(subjects.ASSIGNMENTS_BUCKET))
+        made = cls(
+            settings,
+            bus,
+            notifier,
+            config=await bus.bucket(subjects.CONFIG_BUCKET),
+            assignments=await bus.bucket(subjects.ASSIGNMENTS_BUCKET),
+            leases=await bus.bucket(subjects.LEASES_BUCKET),
+            place=place,
+        )
         made._plans = await Plans.open(
             bus,
             made._catalogue,
             nodes=made._nodes.statuses,
             on_change=made._nodes.assign,
             is_proved=lambda _model, _cut: False,  # frames take whole models only
+            is_leader=lambda: made._keeper.plans,
         )
         made._nodes.plans = lambda: made._plans.by_model
         return made
@@ -101,7 +134,9 @@ class Controller:
         """Serve until cancelled. A background task that dies ends everything, loudly."""
         async with self._serving(), asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_models(), name="follow-models")
-            tasks.create_task(self._follow_cameras(), name="follow-cameras")
+            tasks.create_task(self._ownership.follow(self._config), name="follow-cameras")
+            tasks.create_task(self._ownership.run(), name="run-cameras")
+            tasks.create_task(self._keep_leases(), name="keep-leases")
             tasks.create_task(self._jobs.run(), name="jobs")
             tasks.create_task(self._tick(), name="tick")
             tasks.create_task(self._tell_status(), name="tell-status")
@@ -119,14 +154,18 @@ class Controller:
         )
         desk = RequestDesk(self._catalogue, self._dispatcher, self._results, self._clock)
         service.add_endpoint("infer", subjects.INFER.wildcard(), desk.answer, metadata={"payload": "JPEG or PNG"})
-        control = ControlDesk(self._config, self._fleet, self._catalogue, self.status)
+        control = ControlDesk(self._config, self._ownership, self._catalogue, self.status)
         control.register(service)
         self._plans.register(service)
         JobControl(self._jobs, self._catalogue, self._settings.id).register(service)
-        pushes = PushDesk(self._fleet, self._metrics, bus.data)
+        pushes = PushDesk(self._fleet, self._metrics, bus.data, answers_for_others=self._answers_for_unknown)
         listening = [
             await bus.control.subscribe(subjects.HEARTBEAT.wildcard(), self._nodes.take_heartbeat),
             await bus.control.subscribe(subjects.NODE_EVENT.wildcard(), self._nodes.take_event),
+            await bus.control.subscribe(subjects.CONTROLLER_HEARTBEAT.wildcard(), self._keeper.take_beat),
+            await bus.control.subscribe(subjects.CONTROLLER_STATUS.wildcard(), self._peers.take_controller),
+            await bus.control.subscribe(subjects.CAMERA_STATUS.wildcard(), self._peers.take_camera),
+            await bus.control.subscribe(subjects.CAMERA_SNAPSHOT.wildcard(), self._ownership.answer_snapshot),
             await bus.data.subscribe(subjects.FRAMES.wildcard(), pushes.take, max_pending=64),
         ]
         self._http = HttpServer(
@@ -154,13 +193,14 @@ class Controller:
 
     def status(self) -> ClusterStatus:
         """Return everything that can be told at a glance."""
+        controllers = (self._own_status(), *self._peers.controllers(self._keeper.live_sessions()))
         return ClusterStatus(
             controller=self._settings.id,
             at=time.time(),
-            counts=self._results.ledger.counts(),
+            counts=add_counts(each.counts for each in controllers),
             latency_ms=self._results.latencies.summary(),
             nodes=self._nodes.statuses(),
-            cameras=tuple(camera.status(self._results) for camera in self._fleet.cameras()),
+            cameras=self._ownership.statuses(),
             models=tuple(
                 ModelStatus(
                     model=manifest.name,
@@ -172,6 +212,21 @@ class Controller:
                 )
                 for manifest in self._catalogue.manifests
             ),
+            metrics_url=self._http.url if self._http else "",
+            controllers=tuple(sorted(controllers, key=lambda each: each.controller)),
+        )
+
+    def _own_status(self) -> ControllerStatus:
+        return ControllerStatus(
+            controller=self._settings.id,
+            session=self._keeper.session,
+            at=time.time(),
+            version=self._version,
+            uptime_s=round(self._clock() - self._started, 1),
+            plans=self._keeper.plans,
+            cameras=tuple(sorted(self._fleet.names())),
+            counts=self._results.ledger.counts(),
+            latency_ms=self._results.latencies.summary(),
             metrics_url=self._http.url if self._http else "",
         )
 
@@ -193,17 +248,21 @@ class Controller:
             self._nodes.reseat()
             await self._nodes.assign()
 
-    async def _follow_cameras(self) -> None:
-        async for entries in self._config.follow(subjects.CAMERA_KEY.wildcard()):
-            configs = {}
-            for key, data in entries.items():
-                try:
-                    config = decode(data, CameraConfig)
-                except BadRequestError as error:
-                    _log.error("camera refused", extra={"action": "camera_refused", "key": key, "error": error.message})
-                    continue
-                configs[config.camera] = config
-            await self._fleet.reconcile(configs)
+    async def _keep_leases(self) -> None:
+        """Keep them until cancelled; then stop what hangs on them before they are given up."""
+        try:
+            await self._keeper.run()
+        finally:
+            await self._fleet.close()
+            await self._keeper.end()
+
+    def _note_leases(self) -> None:
+        self._ownership.note_change()
+        self._nodes.note_leases()
+
+    def _answers_for_unknown(self, camera: str) -> bool:
+        """Whether it is for this controller to say that there is no such camera."""
+        return self._keeper.plans and all(each.camera != camera for each in self._ownership.configs)
 
     async def _tick(self) -> None:
         while True:
@@ -221,17 +280,17 @@ class Controller:
             await self._nodes.assign()
             for camera in self._fleet.cameras():
                 camera.add_blindness(now - last)
-                status = camera.status(self._results)
-                try:
-                    subject = subjects.CAMERA_STATUS.build(camera=status.camera)
-                    await self._bus.control.publish(subject, encode(status))
-                except BusError as error:
-                    _log.warning("a status was lost", extra={"action": "tell_status", "error": error.message})
             self._metrics.show(self._take_snapshot())
+            await self._ownership.tell()
+            subject = subjects.CONTROLLER_STATUS.build(controller=self._settings.id)
+            try:
+                await self._bus.control.publish(subject, encode(self._own_status()))
+            except BusError as error:
+                _log.warning("a status was lost", extra={"action": "tell_status", "error": error.message})
             last = now
 
     def _take_snapshot(self) -> Snapshot:
-        status = self.status()
+        status = self._leave_out_others(self.status())
         cameras = {camera.camera for camera in status.cameras} | {JOBS, REQUESTS}
         return Snapshot(
             version=self._version,
@@ -246,7 +305,15 @@ class Controller:
             jobs=self._jobs.status,
             job_ends=dict(self._jobs.tally.ends),
             jobs_repeated=self._jobs.tally.repeated,
+            plans=self._keeper.plans,
+            fenced=self._results.fenced,
         )
+
+    def _leave_out_others(self, status: ClusterStatus) -> ClusterStatus:
+        """Each camera is in the metrics of one controller: its owner's, or where it has none, the planner's."""
+        own = {self._settings.id, ""} if self._keeper.plans else {self._settings.id}
+        cameras = tuple(camera for camera in status.cameras if camera.controller in own)
+        return msgspec.structs.replace(status, cameras=cameras)
 
     def _find_illness(self) -> str:
         silent = self._clock() - self._turned

@@ -29,8 +29,16 @@ _log = logging.getLogger("bramble.fleet")
 class RunningCamera:
     """One camera, its lanes, and the last picture that a model answered for."""
 
-    def __init__(self, config: CameraConfig, make_lane: LaneMaker, clock: Callable[[], float], link: Link) -> None:
+    def __init__(
+        self,
+        config: CameraConfig,
+        make_lane: LaneMaker,
+        clock: Callable[[], float],
+        link: Link,
+        owns: Callable[[str], bool],
+    ) -> None:
         self.config = config
+        self._owns = owns
         self.source = parse_source(config.url)
         self.last: dict[str, tuple[Capture, Result]] = {}
         self.seconds_blind = 0.0
@@ -72,8 +80,8 @@ class RunningCamera:
         if self.camera.state.phase in ("blind", "starting"):
             self.seconds_blind += seconds
 
-    def status(self, results: Results) -> CameraStatus:
-        """Return what is known now; the URL redacted."""
+    def status(self, results: Results, controller: str) -> CameraStatus:
+        """Return what is known now, as the word of ``controller``; the URL redacted."""
         state = self.camera.state
         return CameraStatus(
             camera=self.config.camera,
@@ -90,6 +98,7 @@ class RunningCamera:
             seconds_blind=round(self.seconds_blind, 1),
             jitter_ms=round(state.jitter * 1e3, 1),
             codec=state.codec,
+            controller=controller,
         )
 
     async def _run(self) -> None:
@@ -130,6 +139,8 @@ class RunningCamera:
         task.add_done_callback(self._told.discard)
 
     async def _tell(self, state: CameraState) -> None:
+        if not self._owns(self.config.camera):
+            return  # another controller speaks for it now
         event = Event(at=time.time(), kind=state.phase, text=state.reason or state.phase)
         subject = subjects.CAMERA_EVENT.build(camera=self.config.camera, kind=state.phase)
         try:
@@ -139,18 +150,21 @@ class RunningCamera:
 
 
 class Fleet:
-    """All cameras of this controller."""
+    """All cameras of this controller. ``owns`` tells whether it still may speak for one."""
 
-    def __init__(self, make_lane: LaneMaker, link: Link, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, make_lane: LaneMaker, link: Link, clock: Callable[[], float], owns: Callable[[str], bool]
+    ) -> None:
         self._make_lane = make_lane
+        self._owns = owns
         self._link = link
         self._clock = clock
         self._running: dict[str, RunningCamera] = {}
-        self._changed = asyncio.Condition()
+        self._changing = asyncio.Lock()
 
     async def reconcile(self, configs: Mapping[str, CameraConfig]) -> None:
         """Stop what is not wanted any more or wanted otherwise, then start what is missing."""
-        async with self._changed:
+        async with self._changing:
             for name, running in list(self._running.items()):
                 if configs.get(name) != running.config:
                     await running.close()
@@ -158,24 +172,18 @@ class Fleet:
             for name, config in configs.items():
                 if name not in self._running:
                     self._start(config)
-            self._changed.notify_all()
 
     async def close(self) -> None:
         """Stop all cameras."""
         await self.reconcile({})
 
-    async def wait_gone(self, name: str, *, within: float) -> bool:
-        """Wait until a camera has been removed with all its frames; False when that takes longer."""
-        try:
-            async with asyncio.timeout(within), self._changed:
-                await self._changed.wait_for(lambda: name not in self._running)
-        except TimeoutError:
-            return False
-        return True
-
     def get(self, name: str) -> RunningCamera | None:
         """Return a camera that runs."""
         return self._running.get(name)
+
+    def names(self) -> frozenset[str]:
+        """Return the names of the cameras that run."""
+        return frozenset(self._running)
 
     def cameras(self) -> tuple[RunningCamera, ...]:
         """Return all cameras, by name."""
@@ -196,7 +204,7 @@ class Fleet:
 
     def _start(self, config: CameraConfig) -> None:
         try:
-            self._running[config.camera] = RunningCamera(config, self._make_lane, self._clock, self._link)
+            self._running[config.camera] = RunningCamera(config, self._make_lane, self._clock, self._link, self._owns)
         except BrambleError as error:  # checked when it was added; this is for what was written to the bucket by hand
             _log.error(
                 "camera refused", extra={"action": "camera_refused", "camera": config.camera, "error": error.message}

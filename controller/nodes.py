@@ -34,7 +34,10 @@ class Nodes:
         courier: BusCourier,
         assignments: Bucket,
         clock: Callable[[], float],
+        *,
+        leads: Callable[[], bool],
     ) -> None:
+        self._leads = leads
         self._catalogue = catalogue
         self._pool = pool
         self._courier = courier
@@ -81,6 +84,11 @@ class Nodes:
             if member.liveness(now) is not Liveness.LIVE:
                 self._pool.unseat(name)
 
+    def note_leases(self) -> None:
+        """Forget what was written: while another controller planned, it may have written otherwise."""
+        if not self._leads():
+            self._written.clear()
+
     def reseat(self) -> None:
         """Hold the members against a changed catalogue."""
         now = self._clock()
@@ -88,7 +96,9 @@ class Nodes:
             self._seat(member, now)
 
     async def assign(self) -> None:
-        """Write down what each node that is there should serve."""
+        """Write down what each node that is there should serve; the business of the one controller that plans."""
+        if not self._leads():
+            return
         now = self._clock()
         for name, member in self._members.items():
             if member.liveness(now) is Liveness.DEAD:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from controller.fleet import Fleet
 from controller.metrics.metrics import Metrics
@@ -17,15 +18,25 @@ _log = logging.getLogger("bramble.pushes")
 
 
 class PushDesk:
-    """Hands pushed pictures to their cameras. Whoever used a request instead of a publish is told what became of it."""
+    """Hands pushed pictures to their cameras. Whoever used a request instead of a publish is told what became of it.
 
-    def __init__(self, fleet: Fleet, metrics: Metrics, link: Link) -> None:
+    Every controller hears every picture; the camera's owner takes it, and one of them answers for cameras that are not.
+    """
+
+    def __init__(
+        self, fleet: Fleet, metrics: Metrics, link: Link, *, answers_for_others: Callable[[str], bool]
+    ) -> None:
+        self._answers_for_others = answers_for_others
         self._fleet = fleet
         self._metrics = metrics
         self._link = link
 
     async def take(self, message: Received) -> None:
         """Handle one message."""
+        fields = subjects.FRAMES.parse(message.subject)
+        camera = fields["camera"] if fields else ""
+        if self._fleet.get(camera) is None and not self._answers_for_others(camera):
+            return
         try:
             frame = self._push(message)
         except BrambleError as error:

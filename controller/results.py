@@ -22,12 +22,14 @@ _log = logging.getLogger("bramble.results")
 class Results:
     """Opens and closes the ledger's entries, and publishes a result for every frame that was inferred or failed."""
 
-    def __init__(self, link: Link, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(self, link: Link, metrics: Metrics, clock: Callable[[], float], owns: Callable[[str], bool]) -> None:
+        self._owns = owns
         self._link = link
         self._metrics = metrics
         self._clock = clock
         self.ledger = Ledger()
         self.latencies = Latencies()
+        self.fenced = 0  # results not published because another controller may have the camera
 
     def offer(self, capture: Capture, model: str) -> None:
         """A frame is to go through a model."""
@@ -86,7 +88,14 @@ class Results:
         )
 
     async def publish(self, result: Result) -> None:
-        """Tell the world. While the broker is away, live results are lost; the ledger keeps the count."""
+        """Tell the world, if this controller still may speak for the camera: asked here, right before the word.
+
+        While the broker is away, live results are lost; the ledger keeps the count.
+        """
+        if not self._owns(result.camera):
+            self.fenced += 1
+            _log.warning("a result came after the lease", extra={"action": "fence", "frame": result.frame})
+            return
         subject = subjects.RESULTS.build(camera=result.camera, model=result.model)
         try:
             await self._link.publish(subject, encode(result))

@@ -245,6 +245,7 @@ class CameraConfig(Message, frozen=True, omit_defaults=True):
     motion: Motion | None = None
     deadline_ms: Annotated[int, Meta(ge=10, le=600_000)] = 2000
     threshold: Share | None = None
+    controller: Token | None = None  # the only one that may read it, such as the one with the USB camera
 
     def __repr__(self) -> str:
         return f"CameraConfig({self.camera!r}, models={self.models!r})"
@@ -278,6 +279,7 @@ class CameraStatus(Message, frozen=True, omit_defaults=True):
     seconds_blind: NotNegative = 0.0
     jitter_ms: NotNegative = 0.0  # by which pictures come early or late, of late
     codec: str = ""
+    controller: str = ""  # whose word this is; empty where nobody has the camera
 
 
 # --- what an operator asks of the controllers ----------------------------------------------------------------------
@@ -304,17 +306,34 @@ class ModelStatus(Message, frozen=True):
     nodes_ready: tuple[Token, ...]
 
 
+class ControllerStatus(Message, frozen=True):
+    """A controller's duties and its own ledger, once a second. Each controller counts for itself."""
+
+    controller: Token
+    session: str
+    at: float
+    version: str
+    uptime_s: NotNegative
+    plans: bool  # it has the task of planning
+    cameras: tuple[Token, ...]  # that it owns
+    counts: Counts
+    latency_ms: dict[str, float]
+    metrics_url: str = ""
+    liveness: str = "live"  # live | dead; set by whoever tells of it
+
+
 class ClusterStatus(Message, frozen=True):
     """Everything that a controller can tell at a glance."""
 
-    controller: Token
+    controller: Token  # whose word this is
     at: float
-    counts: Counts
+    counts: Counts  # of all controllers
     latency_ms: dict[str, float]  # p50, p95, p99 of the recent results
     nodes: tuple[NodeStatus, ...]
     cameras: tuple[CameraStatus, ...]
     models: tuple[ModelStatus, ...]
     metrics_url: str = ""
+    controllers: tuple[ControllerStatus, ...] = ()
 
 
 class NameRequest(Message, frozen=True):

@@ -74,6 +74,10 @@ CAMERA_STATUS = Subject("camera.{camera}.status", "a camera's state and ledger, 
 CAMERA_EVENT = Subject("camera.{camera}.event.{kind}", "what happened to a camera")
 
 MODEL_EVENT = Subject("model.{model}.event.{kind}", "what happened to a model: cuts proved or refused, plans changed")
+CONTROLLER_HEARTBEAT = Subject("controller.{controller}.heartbeat", "a controller's sign of life to the others")
+CONTROLLER_STATUS = Subject("controller.{controller}.status", "a controller's duties and ledger, once a second")
+CONTROLLER_EVENT = Subject("controller.{controller}.event.{kind}", "what happened to a controller or the cluster")
+CAMERA_SNAPSHOT = Subject("camera.{camera}.snapshot", "asked by controllers of the one that owns the camera")
 
 CONTROL = Subject("control.{noun}.{verb}", "what an operator asks of the controllers")
 
@@ -93,6 +97,10 @@ TABLE: tuple[Subject, ...] = (
     CAMERA_STATUS,
     CAMERA_EVENT,
     MODEL_EVENT,
+    CAMERA_SNAPSHOT,
+    CONTROLLER_HEARTBEAT,
+    CONTROLLER_STATUS,
+    CONTROLLER_EVENT,
     CONTROL,
 )
 
@@ -100,6 +108,7 @@ CONFIG_BUCKET = "config"
 ASSIGNMENTS_BUCKET = "assignments"
 PROFILES_BUCKET = "profiles"
 LINKS_BUCKET = "links"
+LEASES_BUCKET = "leases"
 MODELS_STORE = "models"
 SIGNATURE_BLOB = Subject("signature-{manifest}", "name in the models store: the signature of a manifest, by its digest")
 
@@ -113,3 +122,5 @@ ASSIGNMENT_KEY = Subject("{node}", "key in the assignments bucket: the shards th
 PLAN_KEY = Subject("plans.{model}", "key in the config bucket: how a model is to be laid out over the nodes")
 PROFILE_KEY = Subject("{node}.{digest}", "key in the profiles bucket: how long an artefact takes on a node")
 LINK_KEY = Subject("{node}", "key in the links bucket: a node's way to the server")
+SESSION_KEY = Subject("sessions.{controller}", "key in the leases bucket: a controller's session, renewed each second")
+CLAIM_KEY = Subject("claims.{duty}.{name}", "key in the leases bucket: which session has a camera or a task")

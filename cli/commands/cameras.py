@@ -39,6 +39,8 @@ def camera() -> None:
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Leave out what is less sure than this.")
 @click.option("--deadline-ms", type=click.IntRange(10, 600_000), default=2000, show_default=True,
               help="A frame is given up after this long.")  # fmt: skip
+@click.option("--controller", metavar="NAME",
+              help="The only controller that may read it: the one that the camera is plugged into.")  # fmt: skip
 def add_camera(
     *,
     name: str,
@@ -51,6 +53,7 @@ def add_camera(
     motion: bool,
     threshold: float | None,
     deadline_ms: int,
+    controller: str | None,
 ) -> None:
     """Add camera NAME at URL, or change it.
 
@@ -66,6 +69,7 @@ def add_camera(
         motion=Motion() if motion else None,
         threshold=threshold,
         deadline_ms=deadline_ms,
+        controller=check_token(controller, "controller") if controller else None,
     )
     # The constructor checks no lengths, decoding does: better refused here than by the controller.
     click.echo(run(_add(context, decode(encode(config), CameraConfig))).text)

@@ -17,11 +17,19 @@ from wire.context import config_home, save_context
 
 CONTEXT_NAME = "bramble-local"
 MAX_NODES = 20
+MAX_CONTROLLERS = 5
 
 
 @click.command()
 @click.option(
     "--nodes", type=click.IntRange(1, MAX_NODES), default=3, show_default=True, help="How many agents to run."
+)
+@click.option(
+    "--controllers",
+    type=click.IntRange(1, MAX_CONTROLLERS),
+    default=1,
+    show_default=True,
+    help="How many controllers to run; each takes over from the others.",
 )
 @click.option("--model", "models", multiple=True, metavar="NAME", help="A model to serve; default: all that are known.")
 @click.option("--simulated", is_flag=True, help="Play the models' timing only: no weights, next to no CPU.")
@@ -32,6 +40,7 @@ MAX_NODES = 20
 def local(
     *,
     nodes: int,
+    controllers: int,
     models: tuple[str, ...],
     simulated: bool,
     port: int | None,
@@ -46,7 +55,14 @@ def local(
     library = open_library(library_root)
     names = models or list_recipes()
     manifests = tuple(simulate_model(name) if simulated else build_model(name, library, print_note) for name in names)
-    spec = LocalSpec(nodes=nodes, manifests=manifests, library=library, simulated=simulated, port=port)
+    spec = LocalSpec(
+        nodes=nodes,
+        manifests=manifests,
+        library=library,
+        simulated=simulated,
+        port=port,
+        controllers=controllers,
+    )
     run(_run(spec, save=save_context, as_json=as_json))
 
 

@@ -7,7 +7,7 @@ import click
 from cli.connection import context_option, open_cluster, run
 from cli.output import json_option, print_json
 from cli.tables import format_ms, join_counts
-from wire.messages import ClusterStatus, Counts
+from wire.messages import ClusterStatus, ControllerStatus, Counts
 
 _ENDS = ("p50", "p95", "p99")
 
@@ -23,6 +23,9 @@ def status(*, context: str | None, as_json: bool) -> None:
         return
     click.echo(describe_state(found))
     click.echo(describe_counts(found.counts))
+    if len(found.controllers) > 1:
+        for controller in found.controllers:
+            click.echo(describe_controller(controller))
 
 
 async def _ask(context: str | None) -> ClusterStatus:
@@ -37,16 +40,27 @@ def describe_state(status: ClusterStatus) -> str:
         f"{node.node} draining" for node in status.nodes if node.liveness == "live" and node.heartbeat.draining
     ]
     cameras_off = [f"{camera.camera} {camera.phase}" for camera in status.cameras if camera.phase != "live"]
+    controllers_off = [f"{each.controller} dead" for each in status.controllers if each.liveness != "live"]
     models_off = [f"{model.model} unserved" for model in status.models if not model.nodes_ready]
     parts = [
         _share("nodes live", len(status.nodes), nodes_off),
         _share("cameras live", len(status.cameras), cameras_off),
         _share("models served", len(status.models), models_off),
     ]
+    if len(status.controllers) > 1:
+        parts.append(_share("controllers live", len(status.controllers), controllers_off))
     times = [f"{name} {format_ms(status.latency_ms[name])}" for name in _ENDS if status.latency_ms.get(name)]
     parts += [" ".join(times)] if times else []
-    word = "degraded" if nodes_off or cameras_off or models_off or not status.nodes else "ok"
+    word = "degraded" if nodes_off or cameras_off or models_off or controllers_off or not status.nodes else "ok"
     return f"{word}: " + ", ".join(parts)
+
+
+def describe_controller(controller: ControllerStatus) -> str:
+    """Return a controller's duties and its own ledger; with one that died, what it had open has failed."""
+    duties = ["plans"] if controller.plans else []
+    duties += [f"owns {', '.join(controller.cameras)}"] if controller.cameras else []
+    said = ", ".join(duties) or ("answers requests" if controller.liveness == "live" else controller.liveness)
+    return f"  {controller.controller}: {said}; {describe_counts(controller.counts)}"
 
 
 def describe_counts(counts: Counts) -> str:

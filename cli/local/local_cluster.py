@@ -45,6 +45,7 @@ class LocalSpec:
     library: Library | None  # None where no model has a file
     simulated: bool = False
     port: int | None = None  # of the broker; None takes a free one
+    controllers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ async def _run_in(directory: Path, spec: LocalSpec, report: Report) -> AsyncIter
             save_context(keeper.broker.context, context_file)
             nodes = tuple(f"node-{number}" for number in range(1, spec.nodes + 1))
             take_key(None)  # the agents trust its public half
-            specs = [_controller(directory, context_file)]
+            names = name_controllers(spec.controllers)
+            specs = [_controller(directory, context_file, name) for name in names]
             specs += [_agent(directory, context_file, node, simulated=spec.simulated) for node in nodes]
             programs = [Program(each, leash, report) for each in specs]
             async with asyncio.TaskGroup() as group:
@@ -213,9 +215,14 @@ def _start_broker(directory: Path, leash: Leash, port: int | None, *, password: 
     return Broker.start(directory, port=port, password=password, on_spawn=leash.hold)
 
 
-def _controller(directory: Path, context: Path) -> ProgramSpec:
-    options = ("--id", "local", "--context", str(context), "--metrics-port", "0")
-    return ProgramSpec("controller", (*_python("controller"), *options), directory / "controller.log")
+def name_controllers(number: int) -> list[str]:
+    """Return the names of so many controllers."""
+    return ["controller"] if number == 1 else [f"controller-{each}" for each in range(1, number + 1)]
+
+
+def _controller(directory: Path, context: Path, name: str) -> ProgramSpec:
+    options = ("--id", name, "--context", str(context), "--metrics-port", "0")
+    return ProgramSpec(name, (*_python("controller"), *options), directory / f"{name}.log")
 
 
 def _agent(directory: Path, context: Path, node: str, *, simulated: bool) -> ProgramSpec:

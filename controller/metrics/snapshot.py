@@ -25,3 +25,5 @@ class Snapshot:
     jobs: QueueStatus = QueueStatus()  # noqa: RUF009 - frozen
     job_ends: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by model, end and reason
     jobs_repeated: int = 0
+    plans: bool = False
+    fenced: int = 0

@@ -142,6 +142,11 @@ CONTROLLER = (
     _gauge("bramble_bus_connected", "1 while the NATS server can be spoken to", lambda s: s.connected),
     _counter("bramble_bus_messages_lost_total", "Messages that the controller was too slow to take",
              lambda s: s.lost_messages),
+    _gauge("bramble_controller_plans", "1 while this controller plans; of several exactly one does", lambda s: s.plans),
+    _gauge("bramble_controller_cameras", "Cameras that this controller owns; they are in its metrics alone",
+           lambda s: sum(bool(camera.controller) for camera in s.status.cameras)),
+    _counter("bramble_results_fenced_total", "Results kept back because another controller might have the camera",
+             lambda s: s.fenced),
 )  # fmt: skip
 
 FRAMES = (

@@ -1,6 +1,6 @@
 """The bus: NATS, with the settings that Bramble needs. Nothing outside this package imports ``nats``."""
 
-from wire.bus.bucket import Bucket
+from wire.bus.bucket import Bucket, Entry
 from wire.bus.bus import Bus
 from wire.bus.knocker import Knocker
 from wire.bus.link import Link, Received, Subscription
@@ -13,6 +13,7 @@ __all__ = [
     "Bucket",
     "Bus",
     "Delivery",
+    "Entry",
     "FullError",
     "Knocker",
     "Link",

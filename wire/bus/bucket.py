@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import nats.errors
 import nats.js.errors
@@ -11,12 +13,21 @@ from nats.js.kv import KeyValue
 
 from wire.bus.link import Link
 from wire.bus.replicas import create_replicated
+from wire.cancellation import heed_cancellation
 from wire.errors import BusError
 
 RELIST_S = 30.0
 """How often a follower reads everything again, so that a lost notice cannot last."""
 
 _GONE = ("DEL", "PURGE")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value and the revision under which the server keeps it."""
+
+    value: bytes
+    revision: int
 
 
 class Bucket:
@@ -68,12 +79,41 @@ class Bucket:
             BusError: the bucket could not be read.
 
         """
+        entry = await self.read(key)
+        return entry.value if entry else None
+
+    async def read(self, key: str) -> Entry | None:
+        """Return a value with its revision, or None when there is none.
+
+        Raises:
+            BusError: the bucket could not be read.
+
+        """
         try:
-            return (await self._inner.get(key)).value
+            found = await self._inner.get(key)
         except nats.js.errors.KeyNotFoundError:
             return None
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(f"reading {key} from {self.name} failed: {error!r}") from error
+        return Entry(found.value or b"", found.revision or 0)
+
+    async def swap(self, key: str, value: bytes, revision: int, *, within: float) -> int | None:
+        """Write a value if the key still is at ``revision`` (0: was never written); the server decides who is first.
+
+        Returns:
+            The new revision; None when somebody else wrote in between.
+
+        Raises:
+            BusError: no word within that many seconds. The value may have been written all the same.
+
+        """
+        try:
+            async with asyncio.timeout(within):
+                return await self._inner.update(key, value, last=revision)
+        except nats.js.errors.KeyWrongLastSequenceError:
+            return None
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusError(f"writing {key} to {self.name} failed: {error!r}") from error
 
     async def delete(self, key: str) -> None:
         """Remove a value.
@@ -92,7 +132,12 @@ class Bucket:
 
         Survives the server's restart: after each reconnection everything is read anew.
         """
-        known: dict[str, bytes] | None = None
+        async for entries in self.follow_entries(pattern):
+            yield {key: entry.value for key, entry in entries.items()}
+
+    async def follow_entries(self, pattern: str) -> AsyncIterator[dict[str, Entry]]:
+        """Yield as :meth:`follow` does, with revisions."""
+        known: dict[str, Entry] | None = None
         reconnected = asyncio.Event()
         self._link.call_on_reconnect(reconnected.set)
         while True:
@@ -102,14 +147,14 @@ class Bucket:
                     known = state
                     yield state
 
-    async def _watch(self, pattern: str, reconnected: asyncio.Event) -> AsyncIterator[dict[str, bytes]]:
+    async def _watch(self, pattern: str, reconnected: asyncio.Event) -> AsyncIterator[dict[str, Entry]]:
         """Yield states until the watch should be made anew."""
         try:
             watcher = await self._inner.watch(pattern)
         except (nats.errors.Error, nats.js.errors.Error):
             await _wait(reconnected, 1.0)
             return
-        state: dict[str, bytes] = {}
+        state: dict[str, Entry] = {}
         whole = False
         deadline = asyncio.get_running_loop().time() + RELIST_S
         try:
@@ -117,15 +162,17 @@ class Bucket:
                 try:
                     entry = await watcher.updates(timeout=min(left, 1.0 if whole else 5.0))
                 except nats.errors.TimeoutError:
+                    heed_cancellation()
                     if not whole:
                         return
                     continue
+                heed_cancellation()
                 if entry is None:
                     whole = True
                 elif entry.operation in _GONE:
                     state.pop(entry.key, None)
                 else:
-                    state[entry.key] = entry.value or b""
+                    state[entry.key] = Entry(entry.value or b"", entry.revision or 0)
                 if whole:
                     yield dict(state)
         finally:
@@ -140,7 +187,6 @@ async def _stop(watcher: KeyValue.KeyWatcher) -> None:
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

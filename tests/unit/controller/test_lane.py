@@ -39,7 +39,7 @@ class Bench:
         clock = asyncio.get_running_loop().time
         self.clock = clock
         self.ear = Ear()
-        self.results = Results(self.ear, Metrics(), clock)
+        self.results = Results(self.ear, Metrics(), clock, lambda _camera: True)
         self.pool = Pool(clock)
         self.answered: list[Result] = []
         self.dispatcher = Dispatcher(self.pool, SimulatedCourier(*nodes), clock)
