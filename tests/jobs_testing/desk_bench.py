@@ -50,7 +50,7 @@ class DeskBench:
         self.catalogue = Catalogue()
         self.pool = Pool(time.monotonic)
         self.metrics = Metrics()
-        self.results = Results(bus.data, self.metrics, time.monotonic)
+        self.results = Results(bus.data, self.metrics, time.monotonic, lambda _camera: True)
         self.desk = JobDesk(
             name,
             bus,
