@@ -33,6 +33,7 @@ from controller.pushes import PushDesk
 from controller.requests import RequestDesk
 from controller.results import Results
 from controller.settings import Settings
+from controller.tracing.open import open_tracer
 from wire import subjects
 from wire.bus import Bucket, Bus
 from wire.errors import BusError
@@ -71,14 +72,17 @@ class Controller:
         self._turned = self._clock()
         self._version = version("bramble-edge")
         self._metrics = Metrics()
+        self._tracer = open_tracer(
+            settings.traces, ratio=settings.traces_ratio, controller=settings.id, version=self._version
+        )
         self._started = self._clock()
         self._keeper = LeaseKeeper(
             leases, bus.control, controller=settings.id, place=place, on_change=self._note_leases
         )
-        self._results = Results(bus.data, self._metrics, self._clock, self._keeper.owns)
+        self._results = Results(bus.data, self._metrics, self._clock, self._keeper.owns, tracer=self._tracer)
         self._catalogue = Catalogue()
         self._pool = Pool(self._clock)
-        courier = BusCourier(bus.data)
+        courier = BusCourier(bus.data, self._tracer)
         self._dispatcher = Dispatcher(self._pool, courier, self._clock)
         self._nodes = Nodes(
             self._catalogue, self._pool, courier, assignments, self._clock, leads=lambda: self._keeper.plans
@@ -189,6 +193,7 @@ class Controller:
                 await subscription.end()
             await self._dispatcher.close()
             await asyncio.to_thread(self._http.close)
+            await asyncio.to_thread(self._tracer.close)
             _log.info("stopped", extra={"action": "stop"})
 
     def status(self) -> ClusterStatus:

@@ -22,6 +22,7 @@ from wire.headers import AnswerKind, InferOptions
 from wire.ids import REQUESTS
 from wire.messages import Result, encode
 from wire.service import Reply
+from wire.trace import find_traceparent
 
 
 class RequestDesk:
@@ -46,9 +47,11 @@ class RequestDesk:
         if fields is None:
             raise BadRequestError(f"{message.subject[:80]!r} does not name a model", remedy="ask infer.<model>")
         model = fields["model"]
-        options = InferOptions.from_headers(check_headers(message))
+        headers = check_headers(message)
+        options = InferOptions.from_headers(headers)
         self._catalogue.require(model)
         capture = Capture.new(REQUESTS, message.data, captured_at=time.time(), arrived=self._clock())
+        self._results.tracer.adopt(capture.frame, find_traceparent(headers))
         result = await self._infer(capture, model, options)
         if options.answer is AnswerKind.PICTURE:
             picture = await asyncio.to_thread(overlay.draw, message.data, result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 
 from controller.capture import Capture
@@ -10,11 +11,14 @@ from controller.dispatch.dispatcher import Outcome
 from controller.latency import Latencies
 from controller.ledger import End, Ledger
 from controller.metrics.metrics import Metrics
+from controller.tracing.tracer import NoTracer, Tracer
 from wire import subjects
 from wire.bus import Link
 from wire.errors import BrambleError, BusError
 from wire.ids import JOBS
 from wire.messages import Result, Timings, encode
+
+NO_TRACER = NoTracer()
 
 _log = logging.getLogger("bramble.results")
 
@@ -22,8 +26,17 @@ _log = logging.getLogger("bramble.results")
 class Results:
     """Opens and closes the ledger's entries, and publishes a result for every frame that was inferred or failed."""
 
-    def __init__(self, link: Link, metrics: Metrics, clock: Callable[[], float], owns: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        owns: Callable[[str], bool],
+        *,
+        tracer: Tracer = NO_TRACER,
+    ) -> None:
         self._owns = owns
+        self.tracer = tracer
         self._link = link
         self._metrics = metrics
         self._clock = clock
@@ -57,9 +70,10 @@ class Results:
             total_ms=_ms(self._clock() - capture.arrived),
         )
         if self._end(capture, model, End.INFERRED) and capture.camera != JOBS:  # nobody waits for a job
-            self._metrics.note_timings(model, timings, frame=capture.frame)
+            trace_id = self.tracer.trace_id(capture.frame, model)
+            self._metrics.note_timings(model, timings, frame=capture.frame, trace_id=trace_id)
             self.latencies.add(timings.total_ms)
-        return Result(
+        result = Result(
             frame=capture.frame,
             camera=capture.camera,
             model=model,
@@ -74,11 +88,13 @@ class Results:
             detections=answer.detections,
             redone=outcome.redone,
         )
+        self.tracer.note(result, time.time())
+        return result
 
     def fail(self, capture: Capture, model: str, error: BrambleError) -> Result:
         """No answer could be had."""
         self._end(capture, model, End.FAILED, error.code.value)
-        return Result(
+        result = Result(
             frame=capture.frame,
             camera=capture.camera,
             model=model,
@@ -86,6 +102,8 @@ class Results:
             timings=Timings(total_ms=_ms(self._clock() - capture.arrived)),
             error=error.body,
         )
+        self.tracer.note(result, time.time())
+        return result
 
     async def publish(self, result: Result) -> None:
         """Tell the world, if this controller still may speak for the camera: asked here, right before the word.

@@ -22,6 +22,8 @@ class Settings:
     jobs_disk: int  # bytes that durable jobs may take on the server's disk
     log_level: str
     journal: bool
+    traces: str = ""  # OTLP/HTTP address of a collector; empty: no tracing
+    traces_ratio: float = 1.0  # share of the frames that are followed
 
 
 def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
@@ -43,6 +45,8 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
     parser.add_argument(
         "--jobs-disk", type=int, default=1 << 30, help="bytes of the server's storage that durable jobs may take"
     )
+    parser.add_argument("--traces", default="", metavar="URL", help="OTLP/HTTP address of a collector for traces")
+    parser.add_argument("--traces-ratio", type=read_share, default=1.0, metavar="SHARE", help="share of frames traced")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     parser.add_argument("--journal", action="store_true", help="leave time stamps to the journal")
     found = parser.parse_args(arguments)
@@ -54,4 +58,22 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
         jobs_disk=check_disk(found.jobs_disk),
         log_level=found.log_level,
         journal=found.journal,
+        traces=found.traces,
+        traces_ratio=found.traces_ratio,
     )
+
+
+def read_share(text: str) -> float:
+    """Read a share for argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not a number from 0 to 1.
+
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value

@@ -18,6 +18,7 @@ from wire.errors import BadRequestError
 from wire.ids import MAX_STAGES, check_token
 from wire.messages import StageTimings
 from wire.precision import Precision
+from wire.trace import TRACEPARENT, parse_traceparent
 
 DEADLINE = "Bramble-Deadline-Ms"
 TOP_K = "Bramble-Top-K"
@@ -110,6 +111,7 @@ class WorkOrder:
     deadline_ms: int
     top_k: int = DEFAULT_TOP_K
     threshold: float | None = None
+    traceparent: str | None = None  # of the frame's trace, where it has one
     cut: str | None = None  # None: the whole model
     picture: tuple[int, int] | None = None  # width and height of the frame, for the last stage's answer
     done: tuple[StageTimings, ...] = ()  # one a stage that the frame has passed
@@ -126,6 +128,8 @@ class WorkOrder:
         }
         if self.threshold is not None:
             headers[THRESHOLD] = repr(self.threshold)
+        if self.traceparent is not None:
+            headers[TRACEPARENT] = self.traceparent
         if self.cut is None:
             return headers
         headers[CUT] = self.cut
@@ -158,6 +162,7 @@ class WorkOrder:
             deadline_ms=_read_int(found, DEADLINE, 0, 1, MAX_DEADLINE_MS),
             top_k=_read_int(found, TOP_K, DEFAULT_TOP_K, 1, MAX_TOP_K),
             threshold=None if threshold is None else _read_share(THRESHOLD, threshold),
+            traceparent=_read_trace(found.get(TRACEPARENT)),
         )
         if cut is None:
             return order
@@ -168,6 +173,11 @@ class WorkOrder:
             done=_read_stages(found.get(STAGES.lower()), itinerary),
             sent_at=_read_sent(found.get(SENT.lower())),
         )
+
+
+def _read_trace(text: str | None) -> str | None:
+    context = parse_traceparent(text)
+    return context.to_header() if context else None
 
 
 def _fold(headers: Mapping[str, str] | None) -> dict[str, str]:

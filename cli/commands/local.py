@@ -34,6 +34,7 @@ MAX_CONTROLLERS = 5
 @click.option("--model", "models", multiple=True, metavar="NAME", help="A model to serve; default: all that are known.")
 @click.option("--simulated", is_flag=True, help="Play the models' timing only: no weights, next to no CPU.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The broker's TCP port; default: a free one.")
+@click.option("--traces", default="", metavar="URL", help="Send traces to this OTLP/HTTP collector.")
 @click.option("--save-context", is_flag=True, help=f"Let `nats --context {CONTEXT_NAME}` reach it while it runs.")
 @library_option
 @json_option
@@ -44,6 +45,7 @@ def local(
     models: tuple[str, ...],
     simulated: bool,
     port: int | None,
+    traces: str,
     save_context: bool,
     library_root: Path | None,
     as_json: bool,
@@ -62,6 +64,7 @@ def local(
         simulated=simulated,
         port=port,
         controllers=controllers,
+        traces=traces,
     )
     run(_run(spec, save=save_context, as_json=as_json))
 

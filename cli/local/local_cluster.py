@@ -46,6 +46,7 @@ class LocalSpec:
     simulated: bool = False
     port: int | None = None  # of the broker; None takes a free one
     controllers: int = 1
+    traces: str = ""  # address of an OTLP/HTTP collector; empty: no tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ async def _run_in(directory: Path, spec: LocalSpec, report: Report) -> AsyncIter
             nodes = tuple(f"node-{number}" for number in range(1, spec.nodes + 1))
             take_key(None)  # the agents trust its public half
             names = name_controllers(spec.controllers)
-            specs = [_controller(directory, context_file, name) for name in names]
+            specs = [_controller(directory, context_file, name, spec.traces) for name in names]
             specs += [_agent(directory, context_file, node, simulated=spec.simulated) for node in nodes]
             programs = [Program(each, leash, report) for each in specs]
             async with asyncio.TaskGroup() as group:
@@ -220,8 +221,9 @@ def name_controllers(number: int) -> list[str]:
     return ["controller"] if number == 1 else [f"controller-{each}" for each in range(1, number + 1)]
 
 
-def _controller(directory: Path, context: Path, name: str) -> ProgramSpec:
-    options = ("--id", name, "--context", str(context), "--metrics-port", "0")
+def _controller(directory: Path, context: Path, name: str, traces: str) -> ProgramSpec:
+    options = ["--id", name, "--context", str(context), "--metrics-port", "0"]
+    options += ["--traces", traces] if traces else []
     return ProgramSpec(name, (*_python("controller"), *options), directory / f"{name}.log")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controller.dispatch.dispatcher import Job
+from controller.tracing.tracer import Tracer
 from wire import subjects
 from wire.bus import Link
 from wire.errors import InternalError, error_from_json
@@ -13,8 +14,9 @@ from wire.messages import Answer, decode
 class BusCourier:
     """Sends jobs on ``infer.<node>.<model>.<stage>`` and reads the answers."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, tracer: Tracer) -> None:
         self._link = link
+        self._tracer = tracer
         self._digests: dict[tuple[str, str], str] = {}
 
     def note_digest(self, node: str, model: str, digest: str) -> None:
@@ -33,6 +35,7 @@ class BusCourier:
             deadline_ms=max(1, round(within * 1000)),
             top_k=job.top_k,
             threshold=job.threshold,
+            traceparent=self._tracer.header(job.frame, job.model),
         )
         subject = subjects.WORK.build(node=node, model=job.model, stage="0")
         reply = await self._link.request(subject, job.payload, headers=order.to_headers(), within=within)

@@ -71,9 +71,10 @@ class Metrics:
         """Let scrapes see this snapshot from now on."""
         self._shown.snapshot = snapshot
 
-    def note_timings(self, model: str, timings: Timings, *, frame: str) -> None:
-        """Count where an inferred frame's time went; the frame's id is the exemplar of its bucket."""
-        self._total.labels(model).observe(timings.total_ms / 1e3, exemplar={"frame": frame})
+    def note_timings(self, model: str, timings: Timings, *, frame: str, trace_id: str | None = None) -> None:
+        """Count where an inferred frame's time went; the frame, and its trace, are the exemplar of its bucket."""
+        exemplar = {"frame": frame} if trace_id is None else {"frame": frame, "trace_id": trace_id}
+        self._total.labels(model).observe(timings.total_ms / 1e3, exemplar=exemplar)
         for part in PARTS:
             self._parts.labels(model, part).observe(getattr(timings, f"{part}_ms") / 1e3)
 

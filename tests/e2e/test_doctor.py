@@ -28,7 +28,7 @@ def test_everything_is_looked_at_and_every_node_examines_itself(simulated: Local
     code, findings = examine(simulated)
 
     looked = {(each["about"], each["check"]) for each in findings}
-    assert looked >= {("broker", "version"), ("broker", "max_payload"), ("controller local", "nodes")}
+    assert looked >= {("broker", "version"), ("broker", "max_payload"), ("controller controller", "nodes")}
     assert looked >= {
         (f"node node-{number}", check) for number in (1, 2, 3) for check in ("heartbeat", "fsync", "disk")
     }
