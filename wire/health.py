@@ -50,6 +50,12 @@ def judge_controller(status: ClusterStatus) -> Iterator[Finding]:
     if len(versions) > 1:
         remedy = "roll the same release out everywhere: playbooks/upgrade.yml"
         yield _warning(about, "versions", f"the nodes run different versions: {', '.join(versions)}", remedy)
+    for each in status.controllers:
+        if each.liveness != "live":
+            remedy = "`systemctl status bramble-controller` on its host; another one has its cameras meanwhile"
+            yield _warning(f"controller {each.controller}", "answers", "does not answer any more", remedy)
+    if status.controllers and not any(each.plans for each in status.controllers if each.liveness == "live"):
+        yield _warning(about, "plans", "no controller has the task of planning", "wait some seconds; then see its log")
     if not status.models:
         yield _warning(about, "models", "no model is configured", "`bramble model push NAME`")
 

@@ -16,7 +16,16 @@ from wire import health
 from wire.bus.survey import ServerReport, StoreUse
 from wire.errors import BadRequestError
 from wire.findings import Finding, Health, Severity, judge_health
-from wire.messages import CameraStatus, ClusterStatus, Counts, ModelStatus, NodeStatus, ShardReport, ShardState
+from wire.messages import (
+    CameraStatus,
+    ClusterStatus,
+    ControllerStatus,
+    Counts,
+    ModelStatus,
+    NodeStatus,
+    ShardReport,
+    ShardState,
+)
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
@@ -151,6 +160,17 @@ def test_different_releases_and_unserved_models_are_found(
     status = msgspec.structs.replace(healthy, nodes=nodes, models=(make_model(nodes=()),))
 
     assert wrong(health.judge_cluster(status)) == [("versions", "warning"), ("served", "broken")]
+
+
+def test_a_controller_that_is_dead_and_a_cluster_that_nobody_plans_are_found(healthy: ClusterStatus) -> None:
+    peer = ControllerStatus(
+        controller="b", session="s", at=0.0, version="1", uptime_s=1.0, plans=True, cameras=(), counts=Counts(),
+        latency_ms={}, liveness="dead",
+    )  # fmt: skip
+
+    found = health.judge_cluster(msgspec.structs.replace(healthy, controllers=(peer,)))
+
+    assert wrong(found) == [("answers", "warning"), ("plans", "warning")]
 
 
 def test_a_node_knows_more_of_itself_than_the_controller_does() -> None:
