@@ -30,6 +30,7 @@ from controller.ownership import Ownership
 from controller.peers import Peers, add_counts
 from controller.plans.plans import Plans
 from controller.pushes import PushDesk
+from controller.rates import Rates
 from controller.requests import RequestDesk
 from controller.results import Results
 from controller.settings import Settings
@@ -92,6 +93,7 @@ class Controller:
         self._ownership = Ownership(
             settings.id, bus.control, keeper=self._keeper, fleet=self._fleet, peers=self._peers, results=self._results
         )
+        self._rates = Rates(settings.client_rate)
         self._jobs = JobDesk(
             settings.id,
             bus,
@@ -156,7 +158,7 @@ class Controller:
             description="Inference over the nodes of a Bramble cluster",
             metadata={"controller": settings.id},
         )
-        desk = RequestDesk(self._catalogue, self._dispatcher, self._results, self._clock)
+        desk = RequestDesk(self._catalogue, self._dispatcher, self._results, self._rates, self._clock)
         service.add_endpoint("infer", subjects.INFER.wildcard(), desk.answer, metadata={"payload": "JPEG or PNG"})
         control = ControlDesk(self._config, self._ownership, self._catalogue, self.status)
         control.register(service)
@@ -307,6 +309,7 @@ class Controller:
             redone=self._dispatcher.redone,
             late_answers=self._dispatcher.late,
             lost_messages=self._bus.control.slow_consumers + self._bus.data.slow_consumers,
+            rate_refused=self._rates.refused,
             jobs=self._jobs.status,
             job_ends=dict(self._jobs.tally.ends),
             jobs_repeated=self._jobs.tally.repeated,

@@ -11,6 +11,7 @@ from controller.capture import Capture
 from controller.catalogue import Catalogue
 from controller.dispatch.dispatcher import Dispatcher, Job
 from controller.ledger import REMOVED
+from controller.rates import Rates
 from controller.results import Results
 from modelkit.errors import ModelkitError
 from modelkit.picture import read_picture_info
@@ -29,11 +30,17 @@ class RequestDesk:
     """Answers requests."""
 
     def __init__(
-        self, catalogue: Catalogue, dispatcher: Dispatcher, results: Results, clock: Callable[[], float]
+        self,
+        catalogue: Catalogue,
+        dispatcher: Dispatcher,
+        results: Results,
+        rates: Rates,
+        clock: Callable[[], float],
     ) -> None:
         self._catalogue = catalogue
         self._dispatcher = dispatcher
         self._results = results
+        self._rates = rates
         self._clock = clock
 
     async def answer(self, message: Received) -> Reply:
@@ -46,6 +53,7 @@ class RequestDesk:
         fields = subjects.INFER.parse(message.subject)
         if fields is None:
             raise BadRequestError(f"{message.subject[:80]!r} does not name a model", remedy="ask infer.<model>")
+        self._rates.admit(message.reply, self._clock())
         model = fields["model"]
         headers = check_headers(message)
         options = InferOptions.from_headers(headers)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controller.jobs.streams import check_disk
+from controller.rates import check_rate
 from wire.ids import check_token
 
 
@@ -20,6 +21,7 @@ class Settings:
     metrics_host: str
     metrics_port: int  # 0: any free port
     jobs_disk: int  # bytes that durable jobs may take on the server's disk
+    client_rate: float  # requests a second that one client may make; 0: any
     log_level: str
     journal: bool
     traces: str = ""  # OTLP/HTTP address of a collector; empty: no tracing
@@ -47,6 +49,9 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
     )
     parser.add_argument("--traces", default="", metavar="URL", help="OTLP/HTTP address of a collector for traces")
     parser.add_argument("--traces-ratio", type=read_share, default=1.0, metavar="SHARE", help="share of frames traced")
+    parser.add_argument(
+        "--client-rate", type=float, default=500.0, help="requests a second that one client may make; 0: any number"
+    )
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     parser.add_argument("--journal", action="store_true", help="leave time stamps to the journal")
     found = parser.parse_args(arguments)
@@ -56,6 +61,7 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
         metrics_host=found.metrics_host,
         metrics_port=found.metrics_port,
         jobs_disk=check_disk(found.jobs_disk),
+        client_rate=check_rate(found.client_rate),
         log_level=found.log_level,
         journal=found.journal,
         traces=found.traces,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 
 class ErrorCode(StrEnum):
@@ -24,15 +25,16 @@ class ErrorCode(StrEnum):
 
 
 class ErrorBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an error reply says."""
+    """What an error reply says. ``retry_after_ms`` is there where to ask again later makes sense, and from when on."""
 
     code: ErrorCode
     message: str
     remedy: str = ""
+    retry_after_ms: Annotated[int, Meta(ge=0, le=3_600_000)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ErrorReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The JSON of an error reply: ``{"error": {"code", "message", "remedy"}}``."""
+    """The JSON of an error reply: ``{"error": {"code", "message", "remedy", "retry_after_ms"?}}``."""
 
     error: ErrorBody
 
@@ -42,16 +44,18 @@ class BrambleError(Exception):
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
 
-    def __init__(self, message: str, *, remedy: str = "", node: str = "") -> None:
+    def __init__(self, message: str, *, remedy: str = "", node: str = "", retry_after_ms: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.retry_after_ms = retry_after_ms  # from when on to ask again makes sense; None: it does not by itself
         self.node = node  # where it happened, as far as known; stays in the cluster
 
     @property
     def body(self) -> ErrorBody:
         """The error as it crosses the network."""
-        return ErrorBody(code=self.code, message=self.message, remedy=self.remedy)
+        later = msgspec.UNSET if self.retry_after_ms is None else self.retry_after_ms
+        return ErrorBody(code=self.code, message=self.message, remedy=self.remedy, retry_after_ms=later)
 
     def to_json(self) -> bytes:
         """The error reply, as JSON bytes."""
@@ -155,7 +159,10 @@ _decoder = msgspec.json.Decoder(ErrorReply)
 
 def error_from_body(body: ErrorBody) -> BrambleError:
     """Rebuild the exception that a body stands for."""
-    return _BY_CODE[body.code](body.message, remedy=body.remedy)
+    later = body.retry_after_ms
+    return _BY_CODE[body.code](
+        body.message, remedy=body.remedy, retry_after_ms=None if isinstance(later, msgspec.UnsetType) else later
+    )
 
 
 def error_from_json(data: bytes) -> BrambleError | None:

@@ -23,6 +23,8 @@ from wire.errors import BrambleError, BusError, InternalError, NoCapacityError
 
 QUEUE = "q"
 MAX_TASKS = 256
+BUSY_MS = 100
+"""When to ask again where so many are asking: a guess at how fast requests end."""
 
 _log = logging.getLogger("bramble.service")
 
@@ -120,7 +122,9 @@ class Service:
         async def handle(message: Received) -> None:
             if len(self._tasks) >= MAX_TASKS:
                 endpoint.requests += 1
-                await self._refuse(endpoint, message, NoCapacityError(f"{MAX_TASKS} requests are under way"))
+                await self._refuse(
+                    endpoint, message, NoCapacityError(f"{MAX_TASKS} requests are under way", retry_after_ms=BUSY_MS)
+                )
                 return
             task = asyncio.create_task(self._serve(endpoint, message), name=f"serve-{endpoint.name}")
             self._tasks.add(task)

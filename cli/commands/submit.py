@@ -80,10 +80,11 @@ def submit(
     work = _Work(pictures, submission, headers, wait=wait, patience_s=patience, as_json=as_json)
     try:
         run(work.run(context))
-    except KeyboardInterrupt:
-        print_note(
-            f"{submission.sent} jobs were submitted and go on; wait for them with the same command and --batch {name}"
-        )
+    except (KeyboardInterrupt, Exception):
+        if submission.sent:
+            print_note(
+                f"{submission.sent} jobs were submitted and go on; the same command with --batch {name} does the rest"
+            )
         raise
     if work.failed or submission.refused:
         sys.exit(Exit.FAILED)

@@ -22,7 +22,7 @@ class Archive:
             BusError: the server could not be asked.
 
         """
-        stored = await self.outcomes.last(ticket.outcome)
+        stored = await self.outcomes.last(ticket.outcome, surely=True)
         return decode(stored.data, JobOutcome) if stored else None
 
     async def conclude(self, ticket: Ticket, outcome: JobOutcome, *, keep: Delivery | None = None) -> bool:

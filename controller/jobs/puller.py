@@ -115,8 +115,8 @@ class Puller:
             return
 
     async def _close(self) -> None:
+        await self._work.close()  # first, or what is handed back would be handed to us
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
-        await self._work.close()

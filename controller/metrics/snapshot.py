@@ -22,6 +22,7 @@ class Snapshot:
     redone: int = 0
     late_answers: int = 0
     lost_messages: int = 0  # that the controller was too slow to take
+    rate_refused: int = 0  # requests of clients that ask too often
     jobs: QueueStatus = QueueStatus()  # noqa: RUF009 - frozen
     job_ends: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by model, end and reason
     jobs_repeated: int = 0

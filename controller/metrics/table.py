@@ -163,6 +163,8 @@ FRAMES = (
     _counter("bramble_frames_redone_total", "Frames that a second node was asked for", lambda s: s.redone),
     _counter("bramble_answers_late_total", "Second answers to a frame, which were dropped", lambda s: s.late_answers),
     REFUSED_PUSHES,
+    _counter("bramble_requests_rate_limited_total", "Requests refused because their client asks too often",
+             lambda s: s.rate_refused),
 )  # fmt: skip
 
 JOBS = (

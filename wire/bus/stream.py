@@ -16,6 +16,7 @@ from nats.js import api
 from nats.js.client import JetStreamContext
 
 from wire.bus.link import Link
+from wire.bus.replicas import create_replicated
 from wire.bus.work import Work, fetch
 from wire.errors import BusError, NoCapacityError, NoRespondersError, TooLargeError
 
@@ -108,9 +109,11 @@ class Stream:
         stream = cls(link, spec.name)
         with _typed(f"the stream {spec.name} cannot be opened"):
             try:
-                await stream._js.add_stream(_config(spec))
-            except nats.js.errors.BadRequestError:  # there is one with another configuration
-                await stream._js.update_stream(_config(spec))
+                known = await stream._js.stream_info(spec.name)
+            except nats.js.errors.NotFoundError:
+                await create_replicated(lambda replicas: stream._js.add_stream(_config(spec, replicas)))
+            else:
+                await stream._js.update_stream(_config(spec, known.config.num_replicas or 1))
         return stream
 
     async def publish(
@@ -139,8 +142,12 @@ class Stream:
         with _typed(f"storing on {subject} failed"):
             return int((await self._js.publish(subject, payload, headers=sent or None, stream=self.name)).seq)
 
-    async def last(self, subject: str) -> Stored | None:
+    async def last(self, subject: str, *, surely: bool = False) -> Stored | None:
         """Return the newest message on a subject; None when there is none.
+
+        Args:
+            subject: one of the stream's.
+            surely: ask the stream's leader, where any replica may answer otherwise, and may be a little behind.
 
         Raises:
             BusError: the stream could not be asked.
@@ -148,7 +155,7 @@ class Stream:
         """
         with _typed(f"reading {subject} failed"):
             try:
-                return _stored(await self._js.get_msg(self.name, subject=subject, direct=True))
+                return _stored(await self._js.get_msg(self.name, subject=subject, direct=not surely))
             except nats.js.errors.NotFoundError:
                 return None
 
@@ -305,7 +312,7 @@ def _typed(what: str) -> Iterator[None]:
         raise BusError(f"{what}: {error!r}") from error
 
 
-def _config(spec: StreamSpec) -> api.StreamConfig:
+def _config(spec: StreamSpec, replicas: int) -> api.StreamConfig:
     return api.StreamConfig(
         name=spec.name,
         subjects=list(spec.subjects),
@@ -317,6 +324,7 @@ def _config(spec: StreamSpec) -> api.StreamConfig:
         max_bytes=spec.max_bytes,
         max_msgs=spec.max_messages,
         max_age=spec.max_age_s,
+        num_replicas=replicas,
         allow_direct=True,
     )
 
