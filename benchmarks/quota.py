@@ -1,0 +1,76 @@
+"""Part of a processor for a process and its children, by cgroups; the machine lets root do that, or it says so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PERIOD_US = 10_000
+"""Short beside a frame: with the usual 100 ms a node would run at full speed for a while and then not at all."""
+LEAST_US = 1_000  # the kernel allows no less
+_WEIGHT = 8  # of all groups together, in processes: else they would weigh as one
+
+_ROOT = Path("/sys/fs/cgroup")
+
+
+class QuotaUnavailableError(RuntimeError):
+    """This machine or this user cannot limit processes."""
+
+
+class Quotas:
+    """Groups of processes, each with its share of one processor."""
+
+    def __init__(self, directory: Path, *, unified: bool) -> None:
+        self._directory = directory
+        self._unified = unified
+
+    def add(self, name: str, pid: int) -> None:
+        """Put a process into a group of its own, which is not limited yet."""
+        group = self._directory / name
+        group.mkdir(exist_ok=True)
+        (group / "cgroup.procs").write_text(str(pid))
+
+    def limit(self, name: str, share: float) -> None:
+        """Give the group so much of one processor from now on."""
+        quota = max(LEAST_US, round(share * PERIOD_US))
+        group = self._directory / name
+        if self._unified:
+            (group / "cpu.max").write_text(f"{quota} {PERIOD_US}")
+        else:
+            (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+            (group / "cpu.cfs_quota_us").write_text(str(quota))
+
+    def remove(self) -> None:
+        """Remove groups whose processes have ended."""
+        for group in self._directory.iterdir():
+            if group.is_dir():
+                group.rmdir()
+        self._directory.rmdir()
+
+
+@contextmanager
+def open_quotas() -> Iterator[Quotas]:
+    """Make a place for groups, for the time of a ``with``.
+
+    Raises:
+        QuotaUnavailableError: cgroups are not there, or not ours to make.
+
+    """
+    unified = (_ROOT / "cgroup.controllers").exists()
+    directory = (_ROOT if unified else _ROOT / "cpu") / f"bramble-bench-{os.getpid()}"
+    try:
+        directory.mkdir()
+        if unified:
+            (directory / "cgroup.subtree_control").write_text("+cpu")
+            (directory / "cpu.weight").write_text(str(100 * _WEIGHT))
+        else:
+            (directory / "cpu.shares").write_text(str(1024 * _WEIGHT))
+    except OSError as error:
+        raise QuotaUnavailableError(f"cgroups cannot be made here: {error}") from error
+    quotas = Quotas(directory, unified=unified)
+    try:
+        yield quotas
+    finally:
+        quotas.remove()
