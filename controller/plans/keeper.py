@@ -19,7 +19,7 @@ from controller.surveying.surveyor import Field, Surveyor
 from modelkit.manifest import Manifest
 from wire import subjects
 from wire.bus import Bus
-from wire.errors import BadRequestError, BrambleError, BusError, NoCapacityError, UnknownModelError
+from wire.errors import BrambleError, BusError, NoCapacityError, UnknownModelError
 from wire.messages import Event, NodeStatus, encode
 from wire.plans import AUTOMATIC, Layout, ModelPlan, PlannedStage, PlanOption, PlanReport, PlanRequest, PlanState
 
@@ -65,7 +65,6 @@ class Keeper:
         self._looked_at = 0.0
         self._measured_at: dict[str, float] = {}
         self._measuring: asyncio.Task[None] | None = None
-        self._changing = asyncio.Lock()
 
     @property
     def plans(self) -> Mapping[str, ModelPlan]:
@@ -95,21 +94,21 @@ class Keeper:
 
         """
         manifest = self._catalogue.require(model)
-        async with self._changing:
-            plan = self.plans.get(model)
-            if plan is None or plan.layout.name == AUTOMATIC:
-                return f"{model} is laid out automatically already"
-            variant = plan.layout.variant if plan.layout.variant in manifest.variants else manifest.variants[0]
-            layout = Layout(name=AUTOMATIC, version=manifest.version, variant=variant, whole=manifest.digest(variant))
-            await self._write(plan.request, layout, "reset by an operator", self._serving(plan, manifest))
+        plan = self.plans.get(model)
+        if plan is None or plan.layout.name == AUTOMATIC:
+            return f"{model} is laid out automatically already"
+        variant = plan.layout.variant if plan.layout.variant in manifest.variants else manifest.variants[0]
+        layout = Layout(name=AUTOMATIC, version=manifest.version, variant=variant, whole=manifest.digest(variant))
+        await self._write(manifest, PlanRequest(model=model), layout, "reset by an operator")
         return f"{model} goes back to every node that can run it"
 
     def show(self, model: str) -> PlanState:
         """Say what is in force, and what is missing before it is."""
         manifest = self._catalogue.require(model)
         plan = self.plans.get(model)
-        missing = () if plan is None or plan.settled else self._find_missing(plan, manifest)
-        return PlanState(model=model, plan=plan, missing=missing)
+        if plan is None or (plan.settled and plan.layout.name == AUTOMATIC):
+            return PlanState(model=model, plan=None)
+        return PlanState(model=model, plan=plan, missing=() if plan.settled else self._find_missing(plan, manifest))
 
     async def run(self) -> None:
         """Follow the bucket, settle what is ready, and look for better plans, for ever."""
@@ -143,14 +142,12 @@ class Keeper:
         missing = self._find_missing(plan, self._catalogue.require(model))
         if missing:
             return
-        key = subjects.PLAN_KEY.build(model=model)
-        async with self._changing:
-            if self.plans.get(model) != plan:
-                return
-            if plan.layout.name == AUTOMATIC:
-                await self._book.remove(key)
-            else:
-                await self._book.put(key, replace(plan, settled=True, previous=None))
+        settled = await self._book.edit(
+            subjects.PLAN_KEY.build(model=model),
+            lambda current: replace(plan, settled=True, previous=None) if current == plan else None,
+        )
+        if settled is None:
+            return  # there is a newer one by now
         await self._announce(model, "plan-in-force", f"{describe(plan.layout)} serves; what it replaces goes")
         await self._on_change()
 
@@ -194,11 +191,7 @@ class Keeper:
             whole=field.manifest.digest(field.variant),
             pipelines=pipelines,
         )
-        async with self._changing:
-            plan = self.plans.get(request.model)
-            if plan is not None and plan.layout == layout and plan.request == request:
-                return
-            await self._write(request, layout, reason, self._serving(plan, field.manifest), option.throughput_s)
+        await self._write(field.manifest, request, layout, reason, option.throughput_s)
 
     async def _cut(self, field: Field, stages: tuple[PlannedStage, ...]) -> tuple[PlannedStage, ...]:
         if len(stages) == 1:
@@ -211,29 +204,26 @@ class Keeper:
         )
 
     async def _write(
-        self, request: PlanRequest, layout: Layout, reason: str, serving: Layout | None, throughput_s: float = 0.0
+        self, manifest: Manifest, request: PlanRequest, layout: Layout, reason: str, throughput_s: float = 0.0
     ) -> None:
-        if not self._is_leader():
-            raise BadRequestError("another controller makes the plans now", remedy="try again in a moment")
-        plan = ModelPlan(
+        """Write down what is to be beside what serves now; any controller may, the server decides who is first."""
+        wanted = ModelPlan(
             request=replace(request, remeasure=False),
             layout=layout,
             reason=reason,
             at=time.time(),
             throughput_s=throughput_s,
-            previous=serving,
         )
-        await self._book.put(subjects.PLAN_KEY.build(model=request.model), plan)
-        self._watches[request.model] = Watch(time.monotonic())
-        await self._announce(request.model, "plan-changed", f"to {describe(layout)}: {reason}")
-        await self._on_change()
 
-    def _serving(self, plan: ModelPlan | None, manifest: Manifest) -> Layout | None:
-        """Return the layout that serves now: of a plan not yet in force it is the one before."""
-        if plan is None:
-            return None
-        layout = plan.layout if plan.settled else plan.previous
-        return layout if layout is not None and suits(layout, manifest) else None
+        def change(current: ModelPlan | None) -> ModelPlan | None:
+            if current is not None and (current.layout, current.request) == (layout, wanted.request):
+                return None
+            return replace(wanted, previous=find_serving(current, manifest))
+
+        if await self._book.edit(subjects.PLAN_KEY.build(model=request.model), change) is not None:
+            self._watches[request.model] = Watch(time.monotonic())
+            await self._announce(request.model, "plan-changed", f"to {describe(layout)}: {reason}")
+            await self._on_change()
 
     def _find_missing(self, plan: ModelPlan, manifest: Manifest) -> tuple[str, ...]:
         if not suits(plan.layout, manifest):
@@ -248,6 +238,15 @@ class Keeper:
             await self._bus.control.publish(subjects.MODEL_EVENT.build(model=model, kind=kind), encode(event))
         except BusError as error:
             _log.warning("an event was lost", extra={"action": "announce", "kind": kind, "error": error.message})
+
+
+def find_serving(plan: ModelPlan | None, manifest: Manifest) -> Layout | None:
+    """Return the layout that serves now, None for the automatic one; of a plan not yet in force, the one before."""
+    if plan is None:
+        return None
+    layout = plan.layout if plan.settled else plan.previous
+    usable = layout is not None and layout.name != AUTOMATIC and suits(layout, manifest)
+    return layout if usable else None
 
 
 def describe(layout: Layout) -> str:

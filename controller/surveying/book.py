@@ -7,8 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 
 from wire.bus import Bucket
-from wire.errors import BadRequestError
+from wire.errors import BadRequestError, BusError
 from wire.messages import Message, decode, encode
+
+EDITS = 5
+"""How often an edit is tried while others write."""
+EDIT_S = 5.0
 
 M = TypeVar("M", bound=Message)
 
@@ -56,12 +60,24 @@ class Book(Generic[M]):
         await self._bucket.put(key, encode(entry))
         self._entries = {**self._entries, key: entry}
 
-    async def remove(self, key: str) -> None:
-        """Remove an entry.
+    async def edit(self, key: str, change: Callable[[M | None], M | None]) -> M | None:
+        """Change an entry, though other controllers may do so at the same time: ``change`` sees what it replaces.
+
+        ``change`` is pure, may be called more than once, and returns None to leave things as they are.
+
+        Returns:
+            What was written; None when nothing was.
 
         Raises:
-            BusError: it could not be removed.
+            BusError: it was not stored.
 
         """
-        await self._bucket.delete(key)
-        self._entries = {name: entry for name, entry in self._entries.items() if name != key}
+        for _ in range(EDITS):
+            entry = await self._bucket.read(key)
+            new = change(decode(entry.value, self._kind) if entry else None)
+            if new is None:
+                return None
+            if await self._bucket.swap(key, encode(new), entry.revision if entry else 0, within=EDIT_S) is not None:
+                self._entries = {**self._entries, key: new}
+                return new
+        raise BusError(f"{key} in {self._bucket.name} changes all the time", remedy="try again in a moment")
