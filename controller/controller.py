@@ -34,6 +34,7 @@ from controller.rates import Rates
 from controller.requests import RequestDesk
 from controller.results import Results
 from controller.settings import Settings
+from controller.sight import SightKeeper
 from controller.tracing.open import open_tracer
 from wire import subjects
 from wire.bus import Bucket, Bus
@@ -63,6 +64,7 @@ class Controller:
         config: Bucket,
         assignments: Bucket,
         leases: Bucket,
+        sight: Bucket,
         place: str,
     ) -> None:
         self._settings = settings
@@ -88,10 +90,23 @@ class Controller:
         self._nodes = Nodes(
             self._catalogue, self._pool, courier, assignments, self._clock, leads=lambda: self._keeper.plans
         )
-        self._fleet = Fleet(self._make_lane, bus.control, self._clock, self._keeper.owns)
         self._peers = Peers(settings.id, self._clock)
+        self._sight = SightKeeper(sight, settings.id, self._peers, self._clock)
+        self._fleet = Fleet(
+            self._make_lane,
+            bus.control,
+            self._clock,
+            owns=self._keeper.owns,
+            recall_blindness=self._sight.recall,
+        )
         self._ownership = Ownership(
-            settings.id, bus.control, keeper=self._keeper, fleet=self._fleet, peers=self._peers, results=self._results
+            settings.id,
+            bus.control,
+            keeper=self._keeper,
+            fleet=self._fleet,
+            peers=self._peers,
+            results=self._results,
+            sight=self._sight,
         )
         self._rates = Rates(settings.client_rate)
         self._jobs = JobDesk(
@@ -123,6 +138,7 @@ class Controller:
             config=await bus.bucket(subjects.CONFIG_BUCKET),
             assignments=await bus.bucket(subjects.ASSIGNMENTS_BUCKET),
             leases=await bus.bucket(subjects.LEASES_BUCKET),
+            sight=await bus.bucket(subjects.SIGHT_BUCKET),
             place=place,
         )
         made._plans = await Plans.open(
@@ -143,6 +159,8 @@ class Controller:
             tasks.create_task(self._ownership.follow(self._config), name="follow-cameras")
             tasks.create_task(self._ownership.run(), name="run-cameras")
             tasks.create_task(self._keep_leases(), name="keep-leases")
+            tasks.create_task(self._sight.follow(), name="follow-sight")
+            tasks.create_task(self._sight.write_regularly(), name="write-sight")
             tasks.create_task(self._jobs.run(), name="jobs")
             tasks.create_task(self._tick(), name="tick")
             tasks.create_task(self._tell_status(), name="tell-status")
@@ -260,7 +278,9 @@ class Controller:
         try:
             await self._keeper.run()
         finally:
+            await self._ownership.tell()
             await self._fleet.close()
+            await self._sight.write()
             await self._keeper.end()
 
     def _note_leases(self) -> None:

@@ -35,13 +35,15 @@ class RunningCamera:
         make_lane: LaneMaker,
         clock: Callable[[], float],
         link: Link,
+        *,
         owns: Callable[[str], bool],
+        seconds_blind: float,
     ) -> None:
         self.config = config
         self._owns = owns
         self.source = parse_source(config.url)
         self.last: dict[str, tuple[Capture, Result]] = {}
-        self.seconds_blind = 0.0
+        self.seconds_blind = seconds_blind  # since it was first added
         self._clock = clock
         self._link = link
         self._lanes = {model: make_lane(config, model, self._keep) for model in config.models}
@@ -153,8 +155,15 @@ class Fleet:
     """All cameras of this controller. ``owns`` tells whether it still may speak for one."""
 
     def __init__(
-        self, make_lane: LaneMaker, link: Link, clock: Callable[[], float], owns: Callable[[str], bool]
+        self,
+        make_lane: LaneMaker,
+        link: Link,
+        clock: Callable[[], float],
+        *,
+        owns: Callable[[str], bool],
+        recall_blindness: Callable[[str], float],
     ) -> None:
+        self._recall_blindness = recall_blindness
         self._make_lane = make_lane
         self._owns = owns
         self._link = link
@@ -204,7 +213,14 @@ class Fleet:
 
     def _start(self, config: CameraConfig) -> None:
         try:
-            self._running[config.camera] = RunningCamera(config, self._make_lane, self._clock, self._link, self._owns)
+            self._running[config.camera] = RunningCamera(
+                config,
+                self._make_lane,
+                self._clock,
+                self._link,
+                owns=self._owns,
+                seconds_blind=self._recall_blindness(config.camera),
+            )
         except BrambleError as error:  # checked when it was added; this is for what was written to the bucket by hand
             _log.error(
                 "camera refused", extra={"action": "camera_refused", "camera": config.camera, "error": error.message}

@@ -10,6 +10,7 @@ from controller.fleet import Fleet
 from controller.leases.keeper import LeaseKeeper
 from controller.peers import Peers
 from controller.results import Results
+from controller.sight import SightKeeper
 from wire import subjects
 from wire.bus import Bucket, Link, Received
 from wire.errors import BadRequestError, BusError, InternalError, NoCapacityError, error_from_json
@@ -26,8 +27,17 @@ class Ownership:
     """Runs the cameras that the leases give to this controller, and answers for all of them."""
 
     def __init__(
-        self, controller: str, link: Link, *, keeper: LeaseKeeper, fleet: Fleet, peers: Peers, results: Results
+        self,
+        controller: str,
+        link: Link,
+        *,
+        keeper: LeaseKeeper,
+        fleet: Fleet,
+        peers: Peers,
+        results: Results,
+        sight: SightKeeper,
     ) -> None:
+        self._sight = sight
         self._controller = controller
         self._keeper = keeper
         self._fleet = fleet
@@ -57,12 +67,15 @@ class Ownership:
                     _log.error("camera refused", extra={"action": "camera_refused", "key": key, "error": error.message})
                     continue
                 found[camera.camera] = camera
+            for name in self._configs.keys() - found.keys():
+                self._sight.dismiss(name)
             self._configs = found
             self._keeper.set_cameras({name: camera.controller for name, camera in found.items()})
             self.note_change()
 
     async def run(self) -> None:
         """Run what is to run here, for ever. A camera has stopped before it is given back."""
+        await self._sight.known.wait()
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -120,6 +133,7 @@ class Ownership:
             if not self._keeper.owns(camera.config.camera):
                 continue
             status = camera.status(self._results, self._controller)
+            self._sight.note(status.camera, status.seconds_blind)
             try:
                 await self._link.publish(subjects.CAMERA_STATUS.build(camera=status.camera), encode(status))
             except BusError as error:

@@ -97,7 +97,10 @@ def judge(config: CameraConfig, heard: Heard[CameraStatus] | None, owner: str | 
     else:
         reason = f"nothing is heard of it from the controller {owner}"
     if heard:
-        return msgspec.structs.replace(heard.status, phase="blind", reason=reason, fps=0.0, controller=owner or "")
+        blind = round(heard.status.seconds_blind + now - heard.at, 1)
+        return msgspec.structs.replace(
+            heard.status, phase="blind", reason=reason, fps=0.0, controller=owner or "", seconds_blind=blind
+        )
     return CameraStatus(
         camera=config.camera,
         source=redact_url(config.url),

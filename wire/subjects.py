@@ -109,6 +109,7 @@ ASSIGNMENTS_BUCKET = "assignments"
 PROFILES_BUCKET = "profiles"
 LINKS_BUCKET = "links"
 LEASES_BUCKET = "leases"
+SIGHT_BUCKET = "sight"
 MODELS_STORE = "models"
 SIGNATURE_BLOB = Subject("signature-{manifest}", "name in the models store: the signature of a manifest, by its digest")
 
@@ -123,4 +124,5 @@ PLAN_KEY = Subject("plans.{model}", "key in the config bucket: how a model is to
 PROFILE_KEY = Subject("{node}.{digest}", "key in the profiles bucket: how long an artefact takes on a node")
 LINK_KEY = Subject("{node}", "key in the links bucket: a node's way to the server")
 SESSION_KEY = Subject("sessions.{controller}", "key in the leases bucket: a controller's session, renewed each second")
+SIGHT_KEY = Subject("{controller}", "key in the sight bucket: how long its cameras have been blind")
 CLAIM_KEY = Subject("claims.{duty}.{name}", "key in the leases bucket: which session has a camera or a task")

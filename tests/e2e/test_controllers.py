@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,7 +74,8 @@ def await_anew(local: LocalProcess, before: dict[str, Any]) -> None:
     """Ask until both controllers are live, the first in another session than before."""
     old = {each["session"] for each in before["controllers"] if each["controller"] == "controller-1"}
     while True:
-        controllers = local.ask("status")[0]["controllers"]
+        done = local.run("status", "--json")  # while both are away it fails
+        controllers = json.loads(done.stdout)["controllers"] if done.returncode == 0 else []
         sessions = {each["session"] for each in controllers if each["liveness"] == "live"}
         if len(sessions) == 2 and not sessions & old:
             return
@@ -81,3 +84,21 @@ def await_anew(local: LocalProcess, before: dict[str, Any]) -> None:
 def ledger_adds_up(counts: dict[str, Any]) -> bool:
     ends = counts["inferred"] + counts["gated"] + sum(counts["dropped"].values()) + sum(counts["failed"].values())
     return bool(counts["offered"] == ends + counts["open"])
+
+
+def test_seconds_blind_go_on_through_a_restart_of_everything_but_the_broker(pair: LocalProcess) -> None:
+    pair.tell("camera", "add", "gone", "rtsp://127.0.0.1:1/none", "--model", "mobilenet_v2")
+    while (seconds := blind(pair, "gone")) < 6.0:
+        pass  # each turn is a whole command; the test's own time limit bounds it
+    began = time.monotonic()
+    before = pair.ask("status")[0]
+    for name in ("controller-1", "controller-2"):
+        controller(pair, name).send_signal(signal.SIGTERM)  # orderly: the last account is written
+    await_anew(pair, before)
+    passed = time.monotonic() - began
+    assert blind(pair, "gone") >= seconds + passed - 3.0  # a status is a second old; from nothing it would be less
+    pair.tell("camera", "remove", "gone")
+
+
+def blind(local: LocalProcess, name: str) -> float:
+    return next((each.get("seconds_blind", 0.0) for each in local.ask("camera", "list") if each["camera"] == name), 0.0)
