@@ -9,6 +9,7 @@ import msgspec
 from controller.cameras.probe import probe_source
 from controller.cameras.source import parse_source
 from controller.catalogue import Catalogue
+from controller.dispatch.sliced import require_detector
 from controller.ownership import Ownership
 from modelkit.errors import ModelkitError
 from modelkit.manifest import decode_manifest
@@ -62,7 +63,9 @@ class ControlDesk:
         if source.kind == "push" and config.motion:
             raise BadRequestError("pushed pictures have no motion gate", remedy="push only what is to be looked at")
         for model in config.models:
-            self._catalogue.require(model)
+            manifest = self._catalogue.require(model)
+            if config.tiles is not None:
+                require_detector(manifest)
         key = subjects.CAMERA_KEY.build(camera=config.camera)
         known = await self._bucket.get(key) is not None
         await self._bucket.put(key, encode(config))

@@ -17,6 +17,7 @@ from controller.control import ControlDesk
 from controller.dispatch.courier import BusCourier
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
+from controller.dispatch.sliced import SlicedDispatcher
 from controller.fleet import Fleet
 from controller.http import HttpServer
 from controller.jobs.control import JobControl
@@ -119,6 +120,7 @@ class Controller:
             results=self._results,
             clock=self._clock,
         )
+        self._sliced = SlicedDispatcher(self._dispatcher, self._pool, self._catalogue.require)
         self._http: HttpServer | None = None
         self._plans: Plans
 
@@ -176,7 +178,7 @@ class Controller:
             description="Inference over the nodes of a Bramble cluster",
             metadata={"controller": settings.id},
         )
-        desk = RequestDesk(self._catalogue, self._dispatcher, self._results, self._rates, self._clock)
+        desk = RequestDesk(self._catalogue, self._sliced, self._results, self._rates, self._clock)
         service.add_endpoint("infer", subjects.INFER.wildcard(), desk.answer, metadata={"payload": "JPEG or PNG"})
         control = ControlDesk(self._config, self._ownership, self._catalogue, self.status)
         control.register(service)
@@ -257,9 +259,9 @@ class Controller:
 
     def _make_lane(self, config: CameraConfig, model: str, on_result: Callable[[Capture, Result], None]) -> Lane:
         return Lane(
-            LaneSettings(config.camera, model, config.deadline_ms / 1e3, config.threshold),
+            LaneSettings(config.camera, model, config.deadline_ms / 1e3, config.threshold, config.tiles),
             pool=self._pool,
-            dispatcher=self._dispatcher,
+            dispatcher=self._sliced,
             results=self._results,
             knows=self._catalogue.__contains__,
             on_result=on_result,

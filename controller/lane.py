@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.capture import Capture
-from controller.dispatch.dispatcher import Dispatcher, Job
+from controller.dispatch.dispatcher import Job
 from controller.dispatch.pool import Pool, Slot
+from controller.dispatch.sliced import SlicedDispatcher
 from controller.ledger import REMOVED, SUPERSEDED
 from controller.results import Results
 from wire.errors import BrambleError, NoCapacityError, UnknownModelError
 from wire.messages import Result
+from wire.tiles import Tiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class LaneSettings:
     model: str
     deadline_s: float
     threshold: float | None
+    tiles: Tiles | None = None
 
 
 class Lane:
@@ -33,7 +36,7 @@ class Lane:
         settings: LaneSettings,
         *,
         pool: Pool,
-        dispatcher: Dispatcher,
+        dispatcher: SlicedDispatcher,
         results: Results,
         knows: Callable[[str], bool],
         on_result: Callable[[Capture, Result], None],
@@ -113,6 +116,7 @@ class Lane:
             payload=capture.payload,
             deadline=capture.arrived + settings.deadline_s,
             threshold=settings.threshold,
+            tiles=settings.tiles,
         )
         try:
             outcome = await self._dispatcher.run(job, slot, waited_s=slot.granted_at - capture.arrived)

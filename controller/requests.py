@@ -9,7 +9,8 @@ from collections.abc import Callable
 from controller import overlay
 from controller.capture import Capture
 from controller.catalogue import Catalogue
-from controller.dispatch.dispatcher import Dispatcher, Job
+from controller.dispatch.dispatcher import Job
+from controller.dispatch.sliced import SlicedDispatcher
 from controller.ledger import REMOVED
 from controller.rates import Rates
 from controller.results import Results
@@ -32,7 +33,7 @@ class RequestDesk:
     def __init__(
         self,
         catalogue: Catalogue,
-        dispatcher: Dispatcher,
+        dispatcher: SlicedDispatcher,
         results: Results,
         rates: Rates,
         clock: Callable[[], float],
@@ -75,6 +76,7 @@ class RequestDesk:
             deadline=capture.arrived + options.deadline_ms / 1e3,
             top_k=options.top_k,
             threshold=options.threshold,
+            tiles=options.tiles,
         )
         try:
             check_picture(capture.payload)

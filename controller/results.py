@@ -87,6 +87,7 @@ class Results:
             classes=answer.classes,
             detections=answer.detections,
             redone=outcome.redone,
+            tiles=outcome.tiles,
         )
         self.tracer.note(result, time.time())
         return result

@@ -18,6 +18,7 @@ from wire.errors import BadRequestError
 from wire.ids import MAX_STAGES, check_token
 from wire.messages import StageTimings
 from wire.precision import Precision
+from wire.tiles import DEFAULT_OVERLAP, Region, Tiles, read_region, read_tiles, write_region
 from wire.trace import TRACEPARENT, parse_traceparent
 
 DEADLINE = "Bramble-Deadline-Ms"
@@ -34,6 +35,10 @@ STAGES = "Bramble-Stages"
 SENT = "Bramble-Sent"
 KNOCK = "Bramble-Knock"
 ERROR = "Bramble-Error"
+TILES = "Bramble-Tiles"
+OVERLAP = "Bramble-Overlap"
+WHOLE = "Bramble-Whole"
+REGION = "Bramble-Region"
 NODE = "Bramble-Node"  # of an error: where it happened
 
 DEFAULT_DEADLINE_MS = 5000
@@ -62,12 +67,16 @@ class InferOptions:
     top_k: int = DEFAULT_TOP_K
     threshold: float | None = None  # None: the model's own
     answer: AnswerKind = AnswerKind.JSON
+    tiles: Tiles | None = None  # None: the picture is looked at as a whole
 
     def to_headers(self) -> dict[str, str]:
         """Return the headers that say so."""
         headers = {DEADLINE: str(self.deadline_ms), TOP_K: str(self.top_k), ANSWER: self.answer.value}
         if self.threshold is not None:
             headers[THRESHOLD] = repr(self.threshold)
+        if self.tiles is not None:
+            whole = "yes" if self.tiles.whole else "no"
+            headers |= {TILES: str(self.tiles), OVERLAP: repr(self.tiles.overlap), WHOLE: whole}
         return headers
 
     @classmethod
@@ -85,6 +94,7 @@ class InferOptions:
             top_k=_read_int(found, TOP_K, DEFAULT_TOP_K, 1, MAX_TOP_K),
             threshold=None if threshold is None else _read_share(THRESHOLD, threshold),
             answer=_read_answer(found.get(ANSWER.lower(), AnswerKind.JSON)),
+            tiles=_read_tiles(found),
         )
 
 
@@ -112,6 +122,7 @@ class WorkOrder:
     top_k: int = DEFAULT_TOP_K
     threshold: float | None = None
     traceparent: str | None = None  # of the frame's trace, where it has one
+    region: Region | None = None  # the part of the picture to look at; None: all of it
     cut: str | None = None  # None: the whole model
     picture: tuple[int, int] | None = None  # width and height of the frame, for the last stage's answer
     done: tuple[StageTimings, ...] = ()  # one a stage that the frame has passed
@@ -130,6 +141,8 @@ class WorkOrder:
             headers[THRESHOLD] = repr(self.threshold)
         if self.traceparent is not None:
             headers[TRACEPARENT] = self.traceparent
+        if self.region is not None:
+            headers[REGION] = write_region(self.region)
         if self.cut is None:
             return headers
         headers[CUT] = self.cut
@@ -153,6 +166,7 @@ class WorkOrder:
         """
         found = _fold(headers)
         threshold = found.get(THRESHOLD.lower())
+        region = found.get(REGION.lower())
         cut = found.get(CUT.lower())
         itinerary = _read_itinerary(_require(found, ITINERARY), found.get(WIRE.lower()))
         order = cls(
@@ -163,6 +177,7 @@ class WorkOrder:
             top_k=_read_int(found, TOP_K, DEFAULT_TOP_K, 1, MAX_TOP_K),
             threshold=None if threshold is None else _read_share(THRESHOLD, threshold),
             traceparent=_read_trace(found.get(TRACEPARENT)),
+            region=None if region is None else read_region(region),
         )
         if cut is None:
             return order
@@ -218,6 +233,17 @@ def _read_answer(text: str) -> AnswerKind:
     except ValueError:
         kinds = " or ".join(AnswerKind)
         raise BadRequestError(f"{ANSWER}: {text[:40]!r} is not known", remedy=f"give {kinds}") from None
+
+
+def _read_tiles(found: Mapping[str, str]) -> Tiles | None:
+    grid = found.get(TILES.lower())
+    if grid is None:
+        return None
+    overlap = _read_share(OVERLAP, found.get(OVERLAP.lower(), str(DEFAULT_OVERLAP)))
+    whole = found.get(WHOLE.lower(), "yes").lower()
+    if whole not in {"yes", "no"}:
+        raise BadRequestError(f"{WHOLE}: {whole[:40]!r} is not known", remedy="give yes or no")
+    return read_tiles(grid, overlap, whole=whole == "yes")
 
 
 def _read_itinerary(text: str, wire: str | None) -> tuple[Hop, ...]:

@@ -15,6 +15,7 @@ from wire.cuts import CutId
 from wire.errors import BadRequestError, ErrorBody
 from wire.ids import MAX_STAGES, Digest, Token
 from wire.precision import Precision
+from wire.tiles import TileReport, Tiles
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -118,6 +119,7 @@ class Result(Message, frozen=True, omit_defaults=True):
     wire: tuple[Precision, ...] = ()  # what each hop between stages was sent in; empty: all exact
     redone: bool = False  # a second node had to be asked
     cached: bool = False  # the same picture had been answered before; no node was asked
+    tiles: tuple[TileReport, ...] = ()  # of a frame that was looked at in tiles: one a tile
     error: ErrorBody | None = None
 
 
@@ -246,6 +248,7 @@ class CameraConfig(Message, frozen=True, omit_defaults=True):
     deadline_ms: Annotated[int, Meta(ge=10, le=600_000)] = 2000
     threshold: Share | None = None
     controller: Token | None = None  # the only one that may read it, such as the one with the USB camera
+    tiles: Tiles | None = None  # None: frames are looked at as a whole
 
     def __repr__(self) -> str:
         return f"CameraConfig({self.camera!r}, models={self.models!r})"

@@ -9,6 +9,7 @@ import click
 from cli.connection import context_option, open_cluster, run
 from cli.output import Exit, Failure, json_option, print_error, print_json
 from cli.tables import Table, format_seconds, print_table
+from cli.tile_options import make_tiles, only_option, overlap_option, tiles_option
 from wire.errors import BadRequestError
 from wire.ids import check_token
 from wire.messages import CameraConfig, CameraStatus, Done, Motion, SourceReport, SourceRequest, decode, encode
@@ -41,6 +42,9 @@ def camera() -> None:
               help="A frame is given up after this long.")  # fmt: skip
 @click.option("--controller", metavar="NAME",
               help="The only controller that may read it: the one that the camera is plugged into.")  # fmt: skip
+@tiles_option
+@overlap_option
+@only_option
 def add_camera(
     *,
     name: str,
@@ -54,6 +58,9 @@ def add_camera(
     threshold: float | None,
     deadline_ms: int,
     controller: str | None,
+    grid: str | None,
+    overlap: float,
+    tiles_only: bool,
 ) -> None:
     """Add camera NAME at URL, or change it.
 
@@ -70,6 +77,7 @@ def add_camera(
         threshold=threshold,
         deadline_ms=deadline_ms,
         controller=check_token(controller, "controller") if controller else None,
+        tiles=make_tiles(grid, overlap, tiles_only=tiles_only),
     )
     # The constructor checks no lengths, decoding does: better refused here than by the controller.
     click.echo(run(_add(context, decode(encode(config), CameraConfig))).text)

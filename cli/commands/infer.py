@@ -20,6 +20,7 @@ from cli.connection import context_option, open_cluster, run
 from cli.output import Exit, json_option, print_json, print_note
 from cli.pictures import Picture, find_pictures, name_outputs
 from cli.tables import NONE, Table, format_ms, print_table
+from cli.tile_options import make_tiles, only_option, overlap_option, tiles_option
 from wire.errors import BadRequestError, BrambleError, ErrorBody, NoRespondersError
 from wire.headers import DEFAULT_DEADLINE_MS, DEFAULT_TOP_K, MAX_DEADLINE_MS, MAX_TOP_K, AnswerKind, InferOptions
 from wire.messages import Result
@@ -55,6 +56,9 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
               help="Write the picture with what was found drawn in; a directory for several.")  # fmt: skip
 @click.option("--in-flight", type=click.IntRange(1, 256), default=8, show_default=True,
               help="How many pictures to ask about at once.")  # fmt: skip
+@tiles_option
+@overlap_option
+@only_option
 @context_option
 @json_option
 def infer(
@@ -66,12 +70,16 @@ def infer(
     deadline_ms: int,
     out: Path | None,
     in_flight: int,
+    grid: str | None,
+    overlap: float,
+    tiles_only: bool,
     context: str | None,
     as_json: bool,
 ) -> None:
     """Ask a model about pictures: files, directories of them, or `-` for standard input."""
     kind = AnswerKind.JSON if out is None else AnswerKind.PICTURE
-    options = InferOptions(deadline_ms=deadline_ms, top_k=top_k, threshold=threshold, answer=kind)
+    tiles = make_tiles(grid, overlap, tiles_only=tiles_only)
+    options = InferOptions(deadline_ms=deadline_ms, top_k=top_k, threshold=threshold, answer=kind, tiles=tiles)
     pictures = find_pictures(files)
     outputs = name_outputs(pictures, out) if out is not None else (None,) * len(pictures)
     jobs = list(zip(pictures, outputs, strict=True))

@@ -91,7 +91,8 @@ def describe_answer(result: Result) -> str:
     if result.error is not None:
         return f"{result.error.code}: {result.error.message}"
     if result.detections is not None:
-        return count_labels(result.detections)
+        seen = count_labels(result.detections)
+        return f"{seen} (in {len(result.tiles)} tiles)" if result.tiles else seen
     return name_classes(result.classes or ())
 
 

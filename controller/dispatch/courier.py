@@ -36,6 +36,7 @@ class BusCourier:
             top_k=job.top_k,
             threshold=job.threshold,
             traceparent=self._tracer.header(job.frame, job.model),
+            region=job.region,
         )
         subject = subjects.WORK.build(node=node, model=job.model, stage="0")
         reply = await self._link.request(subject, job.payload, headers=order.to_headers(), within=within)

@@ -21,6 +21,7 @@ from wire.errors import (
     NoRespondersError,
 )
 from wire.messages import Answer
+from wire.tiles import Region, TileReport, Tiles
 
 ELSEWHERE = frozenset(
     {ErrorCode.INTERNAL, ErrorCode.NO_CAPACITY, ErrorCode.MODEL_REJECTED, ErrorCode.DEADLINE_EXCEEDED}
@@ -43,6 +44,8 @@ class Job:
     deadline: float  # by the pool's clock
     top_k: int = 5
     threshold: float | None = None
+    tiles: Tiles | None = None  # to look at it in; only :class:`controller.dispatch.sliced.SlicedDispatcher` does
+    region: Region | None = None  # the part that is looked at; None: all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Outcome:
     wait_s: float  # for a slot
     travel_s: float  # from dispatch to answer, less what the node accounts for
     redone: bool
+    tiles: tuple[TileReport, ...] = ()  # of a frame that was looked at in tiles
 
 
 class Courier(Protocol):

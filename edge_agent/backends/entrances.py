@@ -11,7 +11,8 @@ import numpy as np
 from edge_agent.backends.base import Prepared, TensorSpec
 from modelkit.manifest import InputSpec, Manifest
 from modelkit.picture import decode_picture, read_picture_info
-from modelkit.preprocess import WHOLE, decode_bounds, place, prepare_input
+from modelkit.preprocess import WHOLE, Placement, decode_bounds, place, prepare_input
+from modelkit.sliced import Box, decode_tile, place_tile
 from wire.errors import BadRequestError, InvalidTensorError, ModelRejectedError
 from wire.headers import PICTURE, WorkOrder
 from wire.precision import decode_activations
@@ -42,15 +43,21 @@ class PictureEntrance:
         if not payload.startswith(MAGIC):
             read_picture_info(payload)
 
-    def prepare(self, payload: bytes, _order: WorkOrder) -> Prepared:
-        """Decode a picture no larger than needed, and make the input of it; or take the input as it was sent."""
+    def prepare(self, payload: bytes, order: WorkOrder) -> Prepared:
+        """Decode a picture, or the region of it, no larger than needed, and make the input of it.
+
+        Input tensors are taken as they were sent.
+        """
         if payload.startswith(MAGIC):
             return self._accept_tensors(payload)
         started = time.perf_counter()
         spec = self._spec
         info = read_picture_info(payload)
-        min_width, min_height = decode_bounds(info, spec)
-        pixels = decode_picture(payload, min_width=min_width, min_height=min_height)
+        if order.region is None:
+            min_width, min_height = decode_bounds(info, spec)
+            pixels = decode_picture(payload, min_width=min_width, min_height=min_height)
+        else:
+            pixels = decode_tile(payload, Box(*order.region), spec)
         decoded = time.perf_counter()
         tensor = prepare_input(pixels, spec, dtype=self._wanted.dtype, quantization=self._wanted.quantization)
         return Prepared(
@@ -59,7 +66,7 @@ class PictureEntrance:
             decode_ms=(decoded - started) * 1e3,
             preprocess_ms=(time.perf_counter() - decoded) * 1e3,
             tensors=(tensor,),
-            placement=place(info.width, info.height, spec),
+            placement=_place(info.width, info.height, order, spec),
         )
 
     def prepare_blank(self) -> Prepared:
@@ -101,12 +108,21 @@ class ActivationEntrance:
         check_tensors(arrays, self._inputs)
         width, height = order.picture
         spent = (time.perf_counter() - started) * 1e3
-        return Prepared(width, height, spent, 0.0, tensors=tuple(arrays), placement=place(width, height, self._spec))
+        return Prepared(
+            width, height, spent, 0.0, tensors=tuple(arrays), placement=_place(width, height, order, self._spec)
+        )
 
     def prepare_blank(self) -> Prepared:
         """Return zeros, to try the shard on."""
         zeros = tuple(np.zeros(spec.shape, spec.dtype) for spec in self._inputs)
         return Prepared(self._spec.width, self._spec.height, 0.0, 0.0, tensors=zeros, placement=WHOLE)
+
+
+def _place(width: int, height: int, order: WorkOrder, spec: InputSpec) -> Placement:
+    """Where the model's input lies in the picture, also when only a region of it is looked at."""
+    if order.region is None:
+        return place(width, height, spec)
+    return place_tile(width, height, Box(*order.region), spec)
 
 
 Entrance = PictureEntrance | ActivationEntrance

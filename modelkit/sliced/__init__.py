@@ -5,8 +5,8 @@ arXiv:2202.06934). `cut_picture` says where the tiles are, `decode_tile` takes o
 answer of theirs.
 """
 
-from modelkit.sliced.decoding import TilePixels, decode_tile
+from modelkit.sliced.decoding import check_tile, decode_tile, place_tile
 from modelkit.sliced.fusion import Look, fuse
 from modelkit.sliced.layout import Box, cut_picture
 
-__all__ = ["Box", "Look", "TilePixels", "cut_picture", "decode_tile", "fuse"]
+__all__ = ["Box", "Look", "check_tile", "cut_picture", "decode_tile", "fuse", "place_tile"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from modelkit.errors import BadImageError
 from modelkit.manifest import InputSpec
 from modelkit.picture import PictureInfo, Pixels, decode_picture, read_picture_info
@@ -11,25 +9,14 @@ from modelkit.preprocess import Placement, decode_bounds, place
 from modelkit.sliced.layout import Box
 
 
-class TilePixels(NamedTuple):
-    """A tile as pixels."""
-
-    pixels: Pixels  # (height, width, 3) RGB, a view into the decoded picture
-    placement: Placement  # where the model's input lies in the whole picture
-    info: PictureInfo  # of the whole picture
-
-
-def decode_tile(data: bytes | memoryview, tile: Box, spec: InputSpec) -> TilePixels:
+def decode_tile(data: bytes | memoryview, tile: Box, spec: InputSpec) -> Pixels:
     """Decode a picture at the least scale at which `tile` fills the input of `spec`, and cut the tile out.
 
-    Raises BadImageError where the tile is not inside the picture, and as `decode_picture` does.
+    Its edges are those of the nearest decoded pixels, which are never larger than the model's. Raises BadImageError
+    where the tile is not inside the picture, and as `decode_picture` does.
     """
     info = read_picture_info(data)
-    if not (0 <= tile.x0 < tile.x1 <= info.width and 0 <= tile.y0 < tile.y1 <= info.height):
-        raise BadImageError(
-            f"the tile {','.join(map(str, tile))} is not inside a picture of {info.width}x{info.height}",
-            remedy="give a tile in the pixels of the picture that is sent",
-        )
+    check_tile(info, tile)
     least = decode_bounds(PictureInfo(info.format, tile.width, tile.height), spec)
     pixels = decode_picture(
         data,
@@ -39,17 +26,30 @@ def decode_tile(data: bytes | memoryview, tile: Box, spec: InputSpec) -> TilePix
     height, width = pixels.shape[:2]
     left, right = _scale(tile.x0, tile.x1, width, info.width)
     top, bottom = _scale(tile.y0, tile.y1, height, info.height)
-    cut = pixels[top:bottom, left:right]
-    inner = place(cut.shape[1], cut.shape[0], spec)
-    placement = Placement(
-        (left + inner.x * (right - left)) / width,
-        (top + inner.y * (bottom - top)) / height,
-        inner.width * (right - left) / width,
-        inner.height * (bottom - top) / height,
+    return pixels[top:bottom, left:right]
+
+
+def check_tile(info: PictureInfo, tile: Box) -> None:
+    """Refuse a tile that is not inside the picture, with BadImageError."""
+    if not (0 <= tile.x0 < tile.x1 <= info.width and 0 <= tile.y0 < tile.y1 <= info.height):
+        raise BadImageError(
+            f"the tile {','.join(map(str, tile))} is not inside a picture of {info.width}x{info.height}",
+            remedy="give a tile in the pixels of the picture that is sent",
+        )
+
+
+def place_tile(width: int, height: int, tile: Box, spec: InputSpec) -> Placement:
+    """Where the model's input for `tile` lies in a picture of `width` x `height` pixels."""
+    inner = place(tile.width, tile.height, spec)
+    return Placement(
+        (tile.x0 + inner.x * tile.width) / width,
+        (tile.y0 + inner.y * tile.height) / height,
+        inner.width * tile.width / width,
+        inner.height * tile.height / height,
     )
-    return TilePixels(cut, placement, info)
 
 
 def _scale(start: int, end: int, decoded: int, whole: int) -> tuple[int, int]:
-    """The same range in a picture decoded smaller, outward to whole pixels."""
-    return start * decoded // whole, -(-end * decoded // whole)
+    """The same range in a picture decoded smaller: at least one pixel."""
+    first = min(round(start * decoded / whole), decoded - 1)
+    return first, max(first + 1, round(end * decoded / whole))

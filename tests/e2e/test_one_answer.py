@@ -35,6 +35,12 @@ def essence(result: dict[str, Any]) -> tuple[str, list[tuple[str, float]]]:
     return result["digest"], [(each["label"], each["score"]) for each in found]
 
 
+def known_picture(library: Library, model: str) -> bytes:
+    known = library.manifest(model).known_answer
+    assert known is not None
+    return library.path(known.sha256).read_bytes()
+
+
 def ask_raw(local: LocalProcess, model: str, picture: bytes, headers: bytes | None = None) -> bytes:
     async def ask() -> bytes:
         async with raw_client(Context(url=local.told["url"])) as raw:
@@ -72,6 +78,25 @@ def test_headers_choose_how_many_classes_and_how_sure(real: LocalProcess, cat_jp
     assert len(result["classes"]) == 2
     sure = json.loads(ask_raw(real, "mobilenet_v2", cat_jpeg, b"NATS/1.0\r\nBramble-Threshold: 0.5\r\n\r\n"))
     assert [each["label"] for each in sure["classes"]] == ["Egyptian cat"]
+
+
+def test_a_picture_looked_at_in_tiles_is_one_frame_with_one_answer(real: LocalProcess, library: Library) -> None:
+    street = known_picture(library, "ssd_mobilenet_v2")
+    before = real.ask("status")[0]["counts"]
+    headers = b"NATS/1.0\r\nBramble-Tiles: 2x2\r\nBramble-Overlap: 0.25\r\n\r\n"
+    result = json.loads(ask_raw(real, "ssd_mobilenet_v2", street, headers))
+    assert len(result["tiles"]) == 5
+    assert result["tiles"][0]["region"] == [0, 0, result["width"], result["height"]]
+    assert {tile["node"] for tile in result["tiles"]} == set(result["nodes"]) == set(real.told["nodes"])
+    whole = json.loads(ask_raw(real, "ssd_mobilenet_v2", street))
+    assert {each["label"] for each in whole["detections"]} <= {each["label"] for each in result["detections"]}
+    after = real.ask("status")[0]["counts"]
+    assert (after["offered"], after["inferred"]) == (before["offered"] + 2, before["inferred"] + 2)
+
+
+def test_a_classifier_is_not_asked_in_tiles(real: LocalProcess, cat_jpeg: bytes) -> None:
+    answer = json.loads(ask_raw(real, "mobilenet_v2", cat_jpeg, b"NATS/1.0\r\nBramble-Tiles: 2x2\r\n\r\n"))
+    assert answer["error"]["code"] == "bad_request"
 
 
 def test_a_header_chooses_the_picture_with_the_answer_drawn_in(real: LocalProcess, cat_jpeg: bytes) -> None:
