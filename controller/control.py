@@ -66,6 +66,8 @@ class ControlDesk:
             manifest = self._catalogue.require(model)
             if config.tiles is not None:
                 require_detector(manifest)
+        if config.ladder and config.ladder.fallback:
+            self._catalogue.require(config.ladder.fallback)
         key = subjects.CAMERA_KEY.build(camera=config.camera)
         known = await self._bucket.get(key) is not None
         await self._bucket.put(key, encode(config))
@@ -113,7 +115,11 @@ class ControlDesk:
     async def _remove_model(self, message: Received) -> Reply:
         name = decode(message.data, NameRequest).name
         self._catalogue.require(name)
-        users = [each.camera for each in self._ownership.configs if name in each.models]
+        users = [
+            each.camera
+            for each in self._ownership.configs
+            if name in (*each.models, each.ladder and each.ladder.fallback)
+        ]
         if users:
             raise BadRequestError(
                 f"{name} is used by the cameras {', '.join(users)}", remedy="remove or change those cameras first"

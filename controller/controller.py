@@ -19,6 +19,7 @@ from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
 from controller.dispatch.sliced import SlicedDispatcher
 from controller.fleet import Fleet
+from controller.footing import Footing
 from controller.http import HttpServer
 from controller.jobs.control import JobControl
 from controller.jobs.desk import JobDesk
@@ -266,6 +267,12 @@ class Controller:
             knows=self._catalogue.__contains__,
             on_result=on_result,
             clock=self._clock,
+            footing=Footing(
+                model,
+                config.ladder,
+                self._nodes.supply,
+                **({"moves": config.motion.threshold} if config.motion else {}),
+            ),
         )
 
     async def _follow_models(self) -> None:
@@ -309,6 +316,7 @@ class Controller:
             await self._nodes.assign()
             for camera in self._fleet.cameras():
                 camera.add_blindness(now - last)
+                camera.step_ladders(now - last)
             self._metrics.show(self._take_snapshot())
             await self._ownership.tell()
             subject = subjects.CONTROLLER_STATUS.build(controller=self._settings.id)

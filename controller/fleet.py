@@ -14,12 +14,15 @@ from controller.cameras.motion import MotionPolicy
 from controller.cameras.source import parse_source
 from controller.cameras.state import CameraState
 from controller.capture import Capture
+from controller.ladder import Rung
 from controller.lane import Lane
 from controller.results import Results
 from wire import subjects
 from wire.bus import Link
 from wire.errors import BrambleError, BusError
 from wire.messages import CameraConfig, CameraStatus, Event, Result, encode
+
+MOTION_EVENT_S = 5.0
 
 LaneMaker = Callable[[CameraConfig, str, Callable[[Capture, Result], None]], Lane]
 
@@ -46,14 +49,12 @@ class RunningCamera:
         self.seconds_blind = seconds_blind  # since it was first added
         self._clock = clock
         self._link = link
+        self._motion_told_at = float("-inf")
         self._lanes = {model: make_lane(config, model, self._keep) for model in config.models}
-        motion = config.motion
         self.camera = Camera(
             config.camera,
             self.source,
-            motion=MotionPolicy(threshold=motion.threshold, hold=motion.hold_s, keepalive=motion.keepalive_s)
-            if motion
-            else None,
+            motion=_watch_motion(config),
             fps=config.fps,
             max_width=config.max_width,
             on_frame=self._offer,
@@ -101,7 +102,22 @@ class RunningCamera:
             jitter_ms=round(state.jitter * 1e3, 1),
             codec=state.codec,
             controller=controller,
+            degraded={
+                model: lane.footing.rung.value
+                for model, lane in self._lanes.items()
+                if lane.footing.rung is not Rung.FULL
+            },
         )
+
+    def step_ladders(self, seconds: float) -> None:
+        """Judge what the lanes achieved in the last ``seconds``; a blind camera is no reason for a step."""
+        if self.camera.state.phase != "live":
+            seconds = 0.0
+        for lane in self._lanes.values():
+            step = lane.footing.step(seconds, self._clock()) if seconds else None
+            if step:
+                _log.warning(step.text, extra={"action": step.kind, "camera": self.config.camera})
+                self._announce(step.kind, step.text)
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -115,7 +131,8 @@ class RunningCamera:
     def _offer(self, frame: Frame) -> None:
         capture = self._capture(frame.captured_at, frame.jpeg)
         for lane in self._lanes.values():
-            lane.offer(capture)
+            lane.offer(capture, frame.motion)
+        self._tell_motion(frame.motion)
 
     def _gate(self, notice: FrameNotice) -> None:
         capture = self._capture(notice.captured_at, b"")
@@ -136,19 +153,40 @@ class RunningCamera:
         _log.info(
             "camera %s", state.phase, extra={"action": "camera", "camera": self.config.camera, "reason": state.reason}
         )
-        task = asyncio.get_running_loop().create_task(self._tell(state), name=f"tell-{self.config.camera}")
+        self._announce(state.phase, state.reason or state.phase)
+
+    def _tell_motion(self, motion: float | None) -> None:
+        """While no model looks, say at least that something moves; once in a while."""
+        lanes = self._lanes.values()
+        if motion is None or not any(lane.footing.sees_only(motion) for lane in lanes):
+            return
+        now = self._clock()
+        if now - self._motion_told_at >= MOTION_EVENT_S:
+            self._motion_told_at = now
+            self._announce("motion", f"{motion:.1%} of the picture changed; no model looks at the moment")
+
+    def _announce(self, kind: str, text: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._tell(kind, text), name=f"tell-{self.config.camera}")
         self._told.add(task)
         task.add_done_callback(self._told.discard)
 
-    async def _tell(self, state: CameraState) -> None:
+    async def _tell(self, kind: str, text: str) -> None:
         if not self._owns(self.config.camera):
             return  # another controller speaks for it now
-        event = Event(at=time.time(), kind=state.phase, text=state.reason or state.phase)
-        subject = subjects.CAMERA_EVENT.build(camera=self.config.camera, kind=state.phase)
+        event = Event(at=time.time(), kind=kind, text=text)
+        subject = subjects.CAMERA_EVENT.build(camera=self.config.camera, kind=kind)
         try:
             await self._link.publish(subject, encode(event))
         except BusError as error:
             _log.warning("an event was lost", extra={"action": "tell", "error": str(error)})
+
+
+def _watch_motion(config: CameraConfig) -> MotionPolicy | None:
+    """Return how the reader is to measure motion; for a ladder without a gate it measures and lets all pass."""
+    if config.motion:
+        motion = config.motion
+        return MotionPolicy(threshold=motion.threshold, hold=motion.hold_s, keepalive=motion.keepalive_s)
+    return MotionPolicy(keepalive=0.0) if config.ladder else None
 
 
 class Fleet:

@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from controller.capture import Capture
 from controller.dispatch.dispatcher import Job
 from controller.dispatch.pool import Pool, Slot
 from controller.dispatch.sliced import SlicedDispatcher
+from controller.footing import Footing
+from controller.ladder import Rung
 from controller.ledger import REMOVED, SUPERSEDED
 from controller.results import Results
 from wire.errors import BrambleError, NoCapacityError, UnknownModelError
@@ -41,7 +45,9 @@ class Lane:
         knows: Callable[[str], bool],
         on_result: Callable[[Capture, Result], None],
         clock: Callable[[], float],
+        footing: Footing,
     ) -> None:
+        self.footing = footing
         self._settings = settings
         self._pool = pool
         self._dispatcher = dispatcher
@@ -53,9 +59,13 @@ class Lane:
         self._arrived = asyncio.Event()
         self._in_flight: set[asyncio.Task[None]] = set()
 
-    def offer(self, capture: Capture) -> None:
-        """Take a frame; the one that still waited is superseded."""
+    def offer(self, capture: Capture, motion: float | None = None) -> None:
+        """Take a frame; the one that still waited is superseded. ``motion``: the share of changed pixels, if known."""
         self._results.offer(capture, self._settings.model)
+        held_back = self.footing.hold_back(motion, self._clock())
+        if held_back is not None:
+            self._end_unseen(capture, held_back)
+            return
         if self._newest is not None:
             self._results.drop(self._newest, self._settings.model, SUPERSEDED)
         self._newest = capture
@@ -70,6 +80,12 @@ class Lane:
         """Count a frame that a newer one replaced before it came here."""
         self._results.offer(capture, self._settings.model)
         self._results.drop(capture, self._settings.model, SUPERSEDED)
+
+    def _end_unseen(self, capture: Capture, reason: str) -> None:
+        if reason:
+            self._results.drop(capture, self._settings.model, reason)
+        else:
+            self._results.gate(capture, self._settings.model)
 
     async def run(self) -> None:
         """Send frames on until cancelled; then what waits is dropped and what is in flight is ended."""
@@ -92,31 +108,33 @@ class Lane:
         if first is None:
             self._arrived.clear()
             return
-        if not self._knows(settings.model):
-            await self._fail_newest(UnknownModelError(f"no model {settings.model!r} is configured"))
+        model = self.footing.model
+        if not self._knows(model):
+            await self._fail_newest(UnknownModelError(f"no model {model!r} is configured"))
             return
-        slot = await self._pool.reserve(settings.model, within=first.arrived + settings.deadline_s - self._clock())
+        slot = await self._pool.reserve(model, within=first.arrived + settings.deadline_s - self._clock())
         if slot is None:
-            if self._newest is first or not self._pool.serving(settings.model):
-                await self._fail_newest(NoCapacityError(f"no node was free for {settings.model} in time"))
+            if self._newest is first or not self._pool.serving(model):
+                await self._fail_newest(NoCapacityError(f"no node was free for {model} in time"))
             return
         capture = self._take()
         if capture is None:
             self._pool.release(slot)
             return
-        task = asyncio.create_task(self._infer(capture, slot), name=f"frame-{capture.frame}-{settings.model}")
+        task = asyncio.create_task(self._infer(capture, slot, model), name=f"frame-{capture.frame}-{settings.model}")
         self._in_flight.add(task)
         task.add_done_callback(self._in_flight.discard)
 
-    async def _infer(self, capture: Capture, slot: Slot) -> None:
+    async def _infer(self, capture: Capture, slot: Slot, model: str) -> None:
         settings = self._settings
+        stand_in = None if model == settings.model else model
         job = Job(
             frame=capture.frame,
-            model=settings.model,
+            model=model,
             payload=capture.payload,
             deadline=capture.arrived + settings.deadline_s,
             threshold=settings.threshold,
-            tiles=settings.tiles,
+            tiles=None if stand_in else settings.tiles,
         )
         try:
             outcome = await self._dispatcher.run(job, slot, waited_s=slot.granted_at - capture.arrived)
@@ -126,7 +144,12 @@ class Lane:
             self._results.drop(capture, settings.model, REMOVED)
             raise
         else:
-            result = self._results.infer(capture, settings.model, outcome)
+            self.footing.note_answer()
+            rung = self.footing.rung
+            degraded = "" if rung is Rung.FULL else rung.value
+            result = msgspec.structs.replace(
+                self._results.infer(capture, settings.model, outcome), degraded=degraded, stand_in=stand_in
+            )
             self._on_result(capture, result)
         await self._results.publish(result)
 

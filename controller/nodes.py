@@ -10,6 +10,7 @@ import msgspec
 from controller.catalogue import Catalogue
 from controller.dispatch.courier import BusCourier
 from controller.dispatch.pool import Pool
+from controller.footing import ACCELERATORS, Supply
 from controller.membership import Liveness, Member, Members, fold, forget, mark_gone
 from controller.placement import assign
 from wire import subjects
@@ -45,6 +46,7 @@ class Nodes:
         self._clock = clock
         self._members: Members = {}
         self._written: dict[str, bytes] = {}
+        self._accelerated: set[str] = set()  # models that an accelerator has served
         self.plans: Callable[[], Mapping[str, ModelPlan]] = dict  # by model; without any, all is laid out automatically
 
     async def take_heartbeat(self, message: Received) -> None:
@@ -131,6 +133,18 @@ class Nodes:
     def ready_for(self, model: str) -> tuple[str, ...]:
         """Return the nodes that serve a model now."""
         return self._pool.serving(model)
+
+    def supply(self, model: str) -> Supply:
+        """Return what serves a model now, and whether an accelerator that served it is gone."""
+        serving = set(self._pool.serving(model))
+        fast = any(
+            report.shard.model == model and report.shard.variant in ACCELERATORS and report.state is ShardState.READY
+            for name in serving & self._members.keys()
+            for report in self._members[name].heartbeat.shards
+        )
+        if fast:
+            self._accelerated.add(model)
+        return Supply(len(serving), accelerator_missing=not fast and model in self._accelerated)
 
     def _seat(self, member: Member, now: float) -> None:
         beat = member.heartbeat

@@ -121,6 +121,8 @@ class Result(Message, frozen=True, omit_defaults=True):
     cached: bool = False  # the same picture had been answered before; no node was asked
     tiles: tuple[TileReport, ...] = ()  # of a frame that was looked at in tiles: one a tile
     error: ErrorBody | None = None
+    degraded: str = ""  # the rung of the degradation ladder, where that is not the top
+    stand_in: Token | None = None  # the smaller model that answered instead
 
 
 # --- nodes -------------------------------------------------------------------------------------------------------
@@ -236,6 +238,13 @@ class Motion(Message, frozen=True):
     keepalive_s: Positive = 10.0  # one frame passes this often all the same
 
 
+class LadderPolicy(Message, frozen=True, omit_defaults=True):
+    """What a camera wants at least, and what it may fall back to, when the cluster cannot give all."""
+
+    min_fps: Annotated[float, Meta(gt=0, le=240)] = 1.0  # answered frames a second, or all where fewer come
+    fallback: Token | None = None  # a smaller model
+
+
 class CameraConfig(Message, frozen=True, omit_defaults=True):
     """A camera as its user wants it. ``url`` may hold a password: print ``str(config)`` never, ``redacted`` always."""
 
@@ -249,6 +258,7 @@ class CameraConfig(Message, frozen=True, omit_defaults=True):
     threshold: Share | None = None
     controller: Token | None = None  # the only one that may read it, such as the one with the USB camera
     tiles: Tiles | None = None  # None: frames are looked at as a whole
+    ladder: LadderPolicy | None = None  # None: never degraded, whatever becomes of the frames
 
     def __repr__(self) -> str:
         return f"CameraConfig({self.camera!r}, models={self.models!r})"
@@ -283,6 +293,7 @@ class CameraStatus(Message, frozen=True, omit_defaults=True):
     jitter_ms: NotNegative = 0.0  # by which pictures come early or late, of late
     codec: str = ""
     controller: str = ""  # whose word this is; empty where nobody has the camera
+    degraded: dict[str, str] = msgspec.field(default_factory=dict)  # by model: its rung, where that is not "full"
 
 
 # --- what an operator asks of the controllers ----------------------------------------------------------------------

@@ -12,7 +12,17 @@ from cli.tables import Table, format_seconds, print_table
 from cli.tile_options import make_tiles, only_option, overlap_option, tiles_option
 from wire.errors import BadRequestError
 from wire.ids import check_token
-from wire.messages import CameraConfig, CameraStatus, Done, Motion, SourceReport, SourceRequest, decode, encode
+from wire.messages import (
+    CameraConfig,
+    CameraStatus,
+    Done,
+    LadderPolicy,
+    Motion,
+    SourceReport,
+    SourceRequest,
+    decode,
+    encode,
+)
 from wire.redact import redact_url
 
 COLUMNS = ("CAMERA", "STATE", "FPS", "FRAMES", "INFERRED", "GATED", "DROPPED", "FAILED", "BLIND", "MODELS", "SOURCE")
@@ -40,6 +50,11 @@ def camera() -> None:
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Leave out what is less sure than this.")
 @click.option("--deadline-ms", type=click.IntRange(10, 600_000), default=2000, show_default=True,
               help="A frame is given up after this long.")  # fmt: skip
+@click.option("--ladder/--no-ladder", default=None,
+              help="Degrade rather than fail: a smaller model, fewer frames, motion only.")  # fmt: skip
+@click.option("--min-fps", type=click.FloatRange(min=0, min_open=True, max=240),
+              help="With --ladder: the frames a second that must be answered at least. Default: 1.")  # fmt: skip
+@click.option("--fallback", metavar="MODEL", help="With --ladder: the smaller model that stands in.")
 @click.option("--controller", metavar="NAME",
               help="The only controller that may read it: the one that the camera is plugged into.")  # fmt: skip
 @tiles_option
@@ -57,6 +72,9 @@ def add_camera(
     motion: bool,
     threshold: float | None,
     deadline_ms: int,
+    ladder: bool | None,
+    min_fps: float | None,
+    fallback: str | None,
     controller: str | None,
     grid: str | None,
     overlap: float,
@@ -76,6 +94,7 @@ def add_camera(
         motion=Motion() if motion else None,
         threshold=threshold,
         deadline_ms=deadline_ms,
+        ladder=_choose_ladder(on=ladder, min_fps=min_fps, fallback=fallback),
         controller=check_token(controller, "controller") if controller else None,
         tiles=make_tiles(grid, overlap, tiles_only=tiles_only),
     )
@@ -145,6 +164,16 @@ async def _try(context: str | None, request: SourceRequest) -> SourceReport:
         return await cluster.try_camera(request)
 
 
+def _choose_ladder(*, on: bool | None, min_fps: float | None, fallback: str | None) -> LadderPolicy | None:
+    """Return the policy; naming what it wants turns it on."""
+    wants = min_fps is not None or fallback is not None
+    if on is False and wants:
+        raise click.UsageError("--min-fps and --fallback belong to --ladder")
+    if not (on or wants):
+        return None
+    return LadderPolicy(min_fps=min_fps or 1.0, fallback=check_token(fallback, "model") if fallback else None)
+
+
 def _read_url(url: str | None, *, ask: bool) -> str:
     """Return the URL from where the user put it.
 
@@ -170,7 +199,7 @@ def row(status: CameraStatus) -> tuple[str, ...]:
     counts = status.counts
     return (
         status.camera,
-        status.phase,
+        ", ".join([status.phase, *sorted({rung.replace("_", " ") for rung in status.degraded.values()})]),
         f"{status.fps:.1f}",
         str(status.frames),
         str(counts.inferred),

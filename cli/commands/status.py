@@ -41,6 +41,12 @@ def describe_state(status: ClusterStatus) -> str:
     ]
     cameras_off = [f"{camera.camera} {camera.phase}" for camera in status.cameras if camera.phase != "live"]
     controllers_off = [f"{each.controller} dead" for each in status.controllers if each.liveness != "live"]
+    cameras_off += [
+        f"{camera.camera} {rung.replace('_', ' ')}"
+        for camera in status.cameras
+        if camera.phase == "live"
+        for rung in camera.degraded.values()
+    ]
     models_off = [f"{model.model} unserved" for model in status.models if not model.nodes_ready]
     parts = [
         _share("nodes live", len(status.nodes), nodes_off),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 
+from controller.ladder import Rung
 from controller.metrics.family import Family, Kind, Sample
 from controller.metrics.snapshot import Snapshot
 from wire.messages import CameraStatus, NodeStatus, ShardReport, ShardState
@@ -109,6 +110,13 @@ def _read_phases(snapshot: Snapshot) -> Iterator[Sample]:
         yield (camera.camera, phase), camera.phase == phase
 
 
+def _read_rungs(snapshot: Snapshot) -> Iterator[Sample]:
+    order = [rung.value for rung in Rung]
+    for camera in snapshot.status.cameras:
+        for model in camera.models:
+            yield (camera.camera, model), order.index(camera.degraded.get(model, Rung.FULL.value))
+
+
 def _read_throttling(snapshot: Snapshot) -> Iterator[Sample]:
     for node in snapshot.status.nodes:
         said = {word if word in THROTTLING else OTHER for word in node.heartbeat.throttling}
@@ -189,6 +197,9 @@ JOBS = (
 CAMERAS = (
     Family("bramble_camera_phase", "gauge", f"1 for the phase that the camera is in, of {', '.join(PHASES)}",
            ("camera", "phase"), _read_phases),
+    Family("bramble_camera_rung", "gauge",
+           f"Where the camera stands on the degradation ladder: {', '.join(f'{n} {r}' for n, r in enumerate(Rung))}",
+           ("camera", "model"), _read_rungs),
     _camera("blind_seconds_total", "Time without a picture when there should be one", lambda c: c.seconds_blind),
     _camera("frames_per_second", "Pictures offered a second, of late", lambda c: c.fps),
     _camera("jitter_seconds", "By how much pictures come early or late, of late", lambda c: c.jitter_ms / 1e3),

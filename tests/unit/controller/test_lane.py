@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from controller.capture import Capture
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
+from controller.footing import Footing, Supply
 from controller.lane import Lane, LaneSettings
 from controller.metrics.metrics import Metrics
 from controller.results import Results
 from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode
 from tests.testing.virtual_time import run_virtually
 from wire.bus import Link
-from wire.messages import Counts, Result, decode
+from wire.messages import Counts, LadderPolicy, Result, decode
 
 MODEL = "m"
 
@@ -35,7 +36,13 @@ class Ear(Link):
 class Bench:
     """A lane over simulated nodes, in virtual time."""
 
-    def __init__(self, *nodes: SimulatedNode, deadline_s: float = 2.0, known: bool = True) -> None:
+    def __init__(
+        self,
+        *nodes: SimulatedNode,
+        deadline_s: float = 2.0,
+        known: bool = True,
+        ladder: LadderPolicy | None = None,
+    ) -> None:
         clock = asyncio.get_running_loop().time
         self.clock = clock
         self.ear = Ear()
@@ -51,13 +58,18 @@ class Bench:
             knows=lambda _name: known,
             on_result=lambda _capture, result: self.answered.append(result),
             clock=clock,
+            footing=Footing(MODEL, ladder, lambda name: Supply(len(self.pool.serving(name)))),
         )
-        for node in nodes:
+        self.nodes = nodes
+        self.seat_all()
+
+    def seat_all(self) -> None:
+        for node in self.nodes:
             self.pool.seat(node.name, frozenset({MODEL}), "s", {MODEL: node.seconds})
 
-    def offer(self) -> Capture:
+    def offer(self, motion: float | None = None) -> Capture:
         capture = Capture.new("door", b"picture", captured_at=0.0, arrived=self.clock())
-        self.lane.offer(capture)
+        self.lane.offer(capture, motion)
         return capture
 
     @property
