@@ -31,6 +31,8 @@ from controller.nodes import Nodes
 from controller.ownership import Ownership
 from controller.peers import Peers, add_counts
 from controller.plans.plans import Plans
+from controller.proofs.known_picture import KnownPictures
+from controller.proofs.prover import Prover
 from controller.pushes import PushDesk
 from controller.rates import Rates
 from controller.requests import RequestDesk
@@ -39,7 +41,7 @@ from controller.settings import Settings
 from controller.sight import SightKeeper
 from controller.tracing.open import open_tracer
 from wire import subjects
-from wire.bus import Bucket, Bus
+from wire.bus import BlobStore, Bucket, Bus
 from wire.errors import BusError
 from wire.ids import JOBS, REQUESTS
 from wire.messages import CameraConfig, ClusterStatus, ControllerStatus, ModelStatus, Result, encode
@@ -68,6 +70,7 @@ class Controller:
         leases: Bucket,
         sight: Bucket,
         place: str,
+        blobs: BlobStore,
     ) -> None:
         self._settings = settings
         self._notifier = notifier
@@ -89,8 +92,11 @@ class Controller:
         self._pool = Pool(self._clock)
         courier = BusCourier(bus.data, self._tracer)
         self._dispatcher = Dispatcher(self._pool, courier, self._clock)
+        self._prover = Prover(
+            self._catalogue, courier, KnownPictures(blobs), bus.control, self._clock, on_change=self._reseat
+        )
         self._nodes = Nodes(
-            self._catalogue, self._pool, courier, assignments, self._clock, leads=lambda: self._keeper.plans
+            self._catalogue, self._pool, self._prover, assignments, self._clock, leads=lambda: self._keeper.plans
         )
         self._peers = Peers(settings.id, self._clock)
         self._sight = SightKeeper(sight, settings.id, self._peers, self._clock)
@@ -133,11 +139,11 @@ class Controller:
             BusError: JetStream is not there.
 
         """
-        await bus.blobs(subjects.MODELS_STORE)
         made = cls(
             settings,
             bus,
             notifier,
+            blobs=await bus.blobs(subjects.MODELS_STORE),
             config=await bus.bucket(subjects.CONFIG_BUCKET),
             assignments=await bus.bucket(subjects.ASSIGNMENTS_BUCKET),
             leases=await bus.bucket(subjects.LEASES_BUCKET),
@@ -149,7 +155,7 @@ class Controller:
             made._catalogue,
             nodes=made._nodes.statuses,
             on_change=made._nodes.assign,
-            is_proved=lambda _model, _cut: False,  # frames take whole models only
+            is_proved=made._prover.has_proved,
             is_leader=lambda: made._keeper.plans,
         )
         made._nodes.plans = lambda: made._plans.by_model
@@ -168,6 +174,7 @@ class Controller:
             tasks.create_task(self._tick(), name="tick")
             tasks.create_task(self._tell_status(), name="tell-status")
             tasks.create_task(self._plans.run(), name="plans")
+            tasks.create_task(self._prover.run(), name="proofs")
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
@@ -237,6 +244,7 @@ class Controller:
                     licence=manifest.licence,
                     variants=manifest.variants,
                     nodes_ready=self._nodes.ready_for(manifest.name),
+                    cuts=self._prover.statuses(manifest.name),
                 )
                 for manifest in self._catalogue.manifests
             ),
@@ -257,6 +265,9 @@ class Controller:
             latency_ms=self._results.latencies.summary(),
             metrics_url=self._http.url if self._http else "",
         )
+
+    def _reseat(self) -> None:
+        self._nodes.reseat()
 
     def _make_lane(self, config: CameraConfig, model: str, on_result: Callable[[Capture, Result], None]) -> Lane:
         return Lane(

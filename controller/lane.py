@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from controller.capture import Capture
-from controller.dispatch.dispatcher import Job
+from controller.dispatch.job import Job
 from controller.dispatch.pool import Pool, Slot
 from controller.dispatch.sliced import SlicedDispatcher
 from controller.footing import Footing

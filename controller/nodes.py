@@ -8,16 +8,19 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from controller.catalogue import Catalogue
-from controller.dispatch.courier import BusCourier
+from controller.dispatch.candidate import Role
 from controller.dispatch.pool import Pool
 from controller.footing import ACCELERATORS, Supply
 from controller.membership import Liveness, Member, Members, fold, forget, mark_gone
 from controller.placement import assign
+from controller.proofs.prover import Prover
+from controller.proofs.staffing import Post, list_posts, role_of
 from wire import subjects
 from wire.bus import Bucket, Received
 from wire.errors import BadRequestError, BusError
-from wire.messages import Heartbeat, NodeStatus, ShardState, decode
+from wire.messages import Heartbeat, NodeStatus, Shard, ShardState, decode
 from wire.plans import ModelPlan
+from wire.precision import Precision
 
 FORGET_S = 3600.0
 """A dead node is shown for so long."""
@@ -32,7 +35,7 @@ class Nodes:
         self,
         catalogue: Catalogue,
         pool: Pool,
-        courier: BusCourier,
+        prover: Prover,
         assignments: Bucket,
         clock: Callable[[], float],
         *,
@@ -41,7 +44,7 @@ class Nodes:
         self._leads = leads
         self._catalogue = catalogue
         self._pool = pool
-        self._courier = courier
+        self._prover = prover
         self._assignments = assignments
         self._clock = clock
         self._members: Members = {}
@@ -75,7 +78,7 @@ class Nodes:
         fields = subjects.NODE_EVENT.parse(message.subject)
         if fields and fields["kind"] == "leaving":
             self._members = mark_gone(self._members, fields["node"], self._clock())
-            self._pool.unseat(fields["node"])
+            self._take_out(fields["node"])
             _log.info("node left", extra={"action": "leave", "node": fields["node"]})
 
     def tick(self) -> None:
@@ -84,7 +87,7 @@ class Nodes:
         self._members = forget(self._members, now, after_s=FORGET_S)
         for name, member in self._members.items():
             if member.liveness(now) is not Liveness.LIVE:
-                self._pool.unseat(name)
+                self._take_out(name)
 
     def note_leases(self) -> None:
         """Forget what was written: while another controller planned, it may have written otherwise."""
@@ -149,12 +152,24 @@ class Nodes:
     def _seat(self, member: Member, now: float) -> None:
         beat = member.heartbeat
         if member.liveness(now) is not Liveness.LIVE or beat.draining:
-            self._pool.unseat(beat.node)
+            self._take_out(beat.node)
             return
-        service_s: dict[str, float] = {}
+        self._prover.note(beat.node, tuple(post for post in list_posts(beat) if self._knows(post.shard)))
+        offers: dict[Role, Precision] = {}
+        service_s: dict[Role, float] = {}
         for report in beat.shards:
-            model = report.shard.model
-            if report.state is ShardState.READY and report.shard.digest in self._catalogue.digests(model):
-                self._courier.note_digest(beat.node, model, report.shard.digest)
-                service_s[model] = report.ewma_ms / 1e3
-        self._pool.seat(beat.node, frozenset(service_s), beat.session, service_s)
+            shard = report.shard
+            if report.state is not ShardState.READY or not self._knows(shard):
+                continue
+            if shard.cut is None or self._prover.is_proved(Post(beat.node, beat.session, shard)):
+                role = role_of(shard)
+                offers[role] = shard.wire
+                service_s[role] = report.ewma_ms / 1e3
+        self._pool.seat(beat.node, offers, beat.session, service_s)
+
+    def _take_out(self, node: str) -> None:
+        self._pool.unseat(node)
+        self._prover.note(node, ())
+
+    def _knows(self, shard: Shard) -> bool:
+        return shard.artefact in self._catalogue.digests(shard.model)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from controller import overlay
 from controller.capture import Capture
 from controller.catalogue import Catalogue
-from controller.dispatch.dispatcher import Job
+from controller.dispatch.job import Job
 from controller.dispatch.sliced import SlicedDispatcher
 from controller.ledger import REMOVED
 from controller.rates import Rates

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from controller.capture import Capture
-from controller.dispatch.dispatcher import Outcome
+from controller.dispatch.job import Outcome
 from controller.latency import Latencies
 from controller.ledger import End, Ledger
 from controller.metrics.metrics import Metrics
@@ -86,6 +86,9 @@ class Results:
             timings=timings,
             classes=answer.classes,
             detections=answer.detections,
+            cut=answer.cut,
+            stages=answer.stages,
+            wire=answer.wire,
             redone=outcome.redone,
             tiles=outcome.tiles,
         )

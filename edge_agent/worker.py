@@ -24,8 +24,9 @@ from wire.errors import (
     InternalError,
     ModelRejectedError,
     NoCapacityError,
+    NoRespondersError,
 )
-from wire.headers import KNOCK, NODE, WorkOrder
+from wire.headers import ABSENT, KNOCK, NODE, WorkOrder
 from wire.messages import Shard, encode
 from wire.service import error_headers
 
@@ -221,7 +222,7 @@ class Worker:
         """Send a frame to the node of the next stage, which answers, or goes on, in our place."""
         assert self._knocker is not None  # opened before the shard was served
         hop = work.order.itinerary[shard.stage + 1]
-        absent = NoCapacityError(
+        absent = NoRespondersError(
             f"nobody serves stage {hop.stage} of {shard.model} on {hop.node}",
             remedy="see `bramble nodes`",
             node=hop.node,
@@ -246,7 +247,10 @@ class Worker:
             post.on_broken(post.shard, f"failed {post.tally.faults} times in a row: {error}")
 
     async def _refuse(self, reply: str, error: BrambleError) -> None:
-        await self._publish(reply, error.to_json(), {**error_headers(error), NODE: error.node or self._node})
+        headers = {**error_headers(error), NODE: error.node or self._node}
+        if isinstance(error, NoRespondersError):
+            headers[ABSENT] = "1"
+        await self._publish(reply, error.to_json(), headers)
 
     async def _publish(self, reply: str, payload: bytes, headers: dict[str, str]) -> None:
         try:

@@ -40,6 +40,7 @@ OVERLAP = "Bramble-Overlap"
 WHOLE = "Bramble-Whole"
 REGION = "Bramble-Region"
 NODE = "Bramble-Node"  # of an error: where it happened
+ABSENT = "Bramble-Absent"  # of an error: nobody was on that node to take the frame
 
 DEFAULT_DEADLINE_MS = 5000
 DEFAULT_TOP_K = 5

@@ -309,7 +309,17 @@ class NodeStatus(Message, frozen=True, omit_defaults=True):
     in_flight: Count = 0  # the controller's own count
 
 
-class ModelStatus(Message, frozen=True):
+class CutStatus(Message, frozen=True, omit_defaults=True):
+    """How far a cut of a model is. Frames take it when each stage has a node that has proved itself."""
+
+    cut: CutId
+    whole: Digest  # of the artefact that was cut
+    ready: tuple[tuple[Token, ...], ...]  # nodes that say they are ready, a stage
+    proved: tuple[tuple[Token, ...], ...]  # those of them over which the known picture got its known answer
+    problem: str = ""  # why one of them failed
+
+
+class ModelStatus(Message, frozen=True, omit_defaults=True):
     """A model as the cluster serves it."""
 
     model: Token
@@ -318,6 +328,7 @@ class ModelStatus(Message, frozen=True):
     licence: str
     variants: tuple[str, ...]
     nodes_ready: tuple[Token, ...]
+    cuts: tuple[CutStatus, ...] = ()
 
 
 class ControllerStatus(Message, frozen=True):

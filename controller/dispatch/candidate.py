@@ -1,84 +1,155 @@
-"""The choice of a node: least expected completion among those with a free slot. Pure; times in seconds.
+"""The choice of nodes: least expected completion among those with a free slot. Pure; times in seconds.
 
 Queue groups share work evenly, which over unequal nodes builds a queue at the slowest without end. Waiting for the best
 node starves the others. Taking the node that is expected to be done first, of those that can begin to receive now, did
-best of the policies measured (benchmarks/unequal_nodes.py).
+best of the policies measured (benchmarks/unequal_nodes.py). A cut model is chosen for alike: stage by stage the node
+that is expected to be done first, when the frame gets there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from wire.headers import Hop
+from wire.precision import Precision
 
 SLOTS = 2
-"""Frames in flight a node: one computes while the next one travels."""
+"""Frames in flight a node, or a stage: one computes while the next one travels."""
 
 
-EWMA_WEIGHT = 0.2
-HALF_LIFE_S = 20.0
-"""After so long without a frame an estimate is believed half as much."""
+class Chain(NamedTuple):
+    """What can run a model: an artefact as a whole (``cut`` None, one stage), or one cut of it."""
+
+    model: str
+    artefact: str  # digest
+    cut: str | None
+    stages: int
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A node's time for a frame of one model: a moving average that ages.
+class Role(NamedTuple):
+    """One stage of a chain: nodes that have the same role can stand in for each other."""
 
-    A node that was slow once, at its first frame or while it was hot, would otherwise never be asked again. So an
-    estimate that nothing renews shrinks until the node looks good enough for a try.
-    """
-
-    seconds: float
-    at: float
-
-    def aged_s(self, now: float) -> float:
-        """Return what to expect now."""
-        return self.seconds * self._belief(now)
-
-    def renewed(self, seconds: float, now: float) -> Estimate:
-        """Return the estimate after a frame that took ``seconds``; the older the average, the less it weighs."""
-        weight = 1 - (1 - EWMA_WEIGHT) * self._belief(now)
-        return Estimate(self.seconds + weight * (seconds - self.seconds), now)
-
-    def _belief(self, now: float) -> float:
-        return float(0.5 ** (max(0.0, now - self.at) / HALF_LIFE_S))
+    chain: Chain
+    stage: int
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What the choice needs to know of a node."""
+class Flight(NamedTuple):
+    """A frame that was sent towards a node, as it was planned."""
 
-    node: str
-    in_flight: tuple[tuple[str, float], ...] = ()  # model and time of dispatch, oldest first
-    service_s: Mapping[str, float] = field(default_factory=dict)  # expected time of a frame, by model
+    role: Role
+    arrives: float  # at the node
+    done: float  # there
 
     @property
-    def free(self) -> bool:
-        """Whether another frame may be sent to it."""
-        return len(self.in_flight) < SLOTS
-
-    def expected_s(self, model: str, now: float) -> float:
-        """Return in how many seconds a frame sent now is expected to be done.
-
-        What is in flight is worked off in order; the oldest has been worked on since it was sent. A model that the
-        node has not yet run counts as instant, so that every node is tried.
-        """
-        backlog = 0.0
-        for position, (running, since) in enumerate(self.in_flight):
-            need = self.service_s.get(running, 0.0)
-            backlog += max(0.0, need - (now - since)) if position == 0 else need
-        return backlog + self.service_s.get(model, 0.0)
+    def stays(self) -> bool:
+        """Whether its answer tells that it is done: other stages hand on, and the controller hears nothing of it."""
+        return self.role.stage == self.role.chain.stages - 1
 
 
-def choose(candidates: Iterable[Candidate], model: str, now: float) -> Candidate | None:
-    """Return the free candidate with the least expected completion; among equals the least loaded, then by name."""
-    free = [candidate for candidate in candidates if candidate.free]
-    if not free:
+class Candidate(NamedTuple):
+    """A node that has a role, as the choice sees it."""
+
+    node: str
+    free: bool  # another frame may be sent to it
+    backlog_s: float  # from now until it has worked off what it has
+    service_s: float  # expected for this role
+    load: int = 0  # frames in flight
+    wire: Precision = Precision.EXACT
+
+
+class Route(NamedTuple):
+    """An itinerary as it is expected to go; ``arrivals`` and ``ends`` are seconds from now, one a stage."""
+
+    chain: Chain
+    hops: tuple[Hop, ...]
+    arrivals: tuple[float, ...]
+    ends: tuple[float, ...]
+    avoided: int  # nodes on it that had better been avoided
+    load: int
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Where it leads, a node a stage."""
+        return tuple(hop.node for hop in self.hops)
+
+
+def backlog_s(flights: Iterable[Flight], service_s: Mapping[Role, float], now: float) -> float:
+    """Return in how many seconds a node will have worked off its flights, which come oldest first.
+
+    They are worked off in order; the oldest has been worked on since it came. A role that the node has not yet had
+    counts as instant, so that every node is tried.
+    """
+    at, oldest = now, True
+    for flight in flights:
+        if flight.done <= now and not flight.stays:
+            continue
+        need = service_s.get(flight.role, 0.0)
+        at = max(at, flight.arrives + need) if oldest else max(at, flight.arrives) + need
+        oldest = False
+    return at - now
+
+
+def find_route(
+    chain: Chain, stages: Sequence[Sequence[Candidate]], *, hop_s: float = 0.0, avoid: Collection[str] = frozenset()
+) -> Route | None:
+    """Return the best way through a chain: at each stage the free node that is expected to be done first.
+
+    Args:
+        chain: what is to be run.
+        stages: the candidates of each stage.
+        hop_s: how long a frame travels between two stages.
+        avoid: nodes to be taken only where a stage has no other; a route of nothing else is none.
+
+    """
+    hops, arrivals, ends = [], [], []
+    arrival, avoided, load = 0.0, 0, 0
+    for stage, candidates in enumerate(stages):
+        best: Candidate | None = None
+        least: tuple[bool, float, int, str] = (True, math.inf, 0, "")
+        for each in candidates:
+            if each.free:
+                end = max(arrival, each.backlog_s) + each.service_s
+                rank = (each.node in avoid, end, each.load, each.node)
+                if best is None or rank < least:
+                    best, least = each, rank
+        if best is None:
+            return None
+        hops.append(Hop(best.node, stage, best.wire))
+        arrivals.append(arrival)
+        ends.append(least[1])
+        avoided += least[0]
+        load += best.load
+        arrival = least[1] + hop_s
+    if avoided == len(hops):
         return None
-    return min(free, key=lambda c: (c.expected_s(model, now), len(c.in_flight), c.node))
+    return Route(chain, tuple(hops), tuple(arrivals), tuple(ends), avoided, load)
+
+
+def choose(routes: Iterable[Route]) -> Route | None:
+    """Return the route with the least expected completion; among equals the shortest, the least loaded, then by name.
+
+    One that avoids what is to be avoided comes before all others.
+    """
+    return min(
+        routes, key=lambda each: (each.avoided, each.ends[-1], len(each.hops), each.load, each.nodes), default=None
+    )
+
+
+def window(service_s: float, journey_s: float, stages: int) -> int:
+    """Return how many frames may be under way through a node that has a role in a cut model.
+
+    As many as keep it busy while a frame makes its whole journey (Little's law), and one more: a frame's way through
+    the other stages must not idle it, and more would only queue. Never more than two a stage.
+    """
+    if service_s <= 0:
+        return SLOTS
+    return max(SLOTS, min(SLOTS * stages, math.ceil(min(SLOTS * stages, journey_s / service_s) - 1e-9) + 1))
 
 
 def patience_s(expected_s: float, left_s: float) -> float:
-    """Return how long to wait for a node before a second one is asked as well.
+    """Return how long to wait for an answer before another node is asked as well.
 
     Three times the expectation, at least a quarter of a second; but early enough that a second node has as much time as
     the first was expected to need, where the deadline allows that at all.

@@ -1,48 +1,66 @@
-"""Carries a job to a node over NATS."""
+"""Carries a job to the nodes of an itinerary over NATS."""
 
 from __future__ import annotations
 
-from controller.dispatch.dispatcher import Job
+import time
+from collections.abc import Mapping
+
+from controller.dispatch.candidate import Chain
+from controller.dispatch.job import Job
 from controller.tracing.tracer import Tracer
 from wire import subjects
 from wire.bus import Link
-from wire.errors import InternalError, error_from_json
-from wire.headers import ERROR, Hop, WorkOrder
+from wire.errors import BrambleError, InternalError, NoRespondersError, error_from_json
+from wire.headers import ABSENT, ERROR, NODE, Hop, WorkOrder
 from wire.messages import Answer, decode
 
 
 class BusCourier:
-    """Sends jobs on ``infer.<node>.<model>.<stage>`` and reads the answers."""
+    """Sends jobs on ``infer.<node>.<model>.<stage>`` and reads the answers, which may come from another node."""
 
     def __init__(self, link: Link, tracer: Tracer) -> None:
         self._link = link
         self._tracer = tracer
-        self._digests: dict[tuple[str, str], str] = {}
 
-    def note_digest(self, node: str, model: str, digest: str) -> None:
-        """Remember which artefact a node serves for a model: it goes into the work order and is checked there."""
-        self._digests[node, model] = digest
-
-    async def carry(self, job: Job, node: str, *, within: float) -> Answer:
-        """Return the node's answer; see :class:`controller.dispatch.dispatcher.Courier`."""
-        digest = self._digests.get((node, job.model))
-        if digest is None:
-            raise InternalError(f"{node} has not said which artefact of {job.model} it serves")
+    async def carry(self, job: Job, chain: Chain, hops: tuple[Hop, ...], *, within: float) -> Answer:
+        """Return the last node's answer; see :class:`controller.dispatch.dispatcher.Courier`."""
         order = WorkOrder(
             frame=job.frame,
-            digest=digest,
-            itinerary=(Hop(node, 0),),
+            digest=chain.artefact,
+            itinerary=hops,
             deadline_ms=max(1, round(within * 1000)),
             top_k=job.top_k,
             threshold=job.threshold,
             traceparent=self._tracer.header(job.frame, job.model),
             region=job.region,
+            cut=chain.cut,
+            sent_at=None if chain.cut is None else time.time(),
         )
-        subject = subjects.WORK.build(node=node, model=job.model, stage="0")
-        reply = await self._link.request(subject, job.payload, headers=order.to_headers(), within=within)
+        first = hops[0].node
+        subject = subjects.WORK.build(node=first, model=job.model, stage="0")
+        try:
+            reply = await self._link.request(subject, job.payload, headers=order.to_headers(), within=within)
+        except NoRespondersError as error:
+            error.node = first
+            raise
         if reply.headers and ERROR in reply.headers:
-            raise error_from_json(reply.data) or InternalError(f"{node} answered with an error that cannot be read")
+            raise _read_error(reply.data, reply.headers, hops)
         answer = decode(reply.data, Answer)
         if answer.frame != job.frame:
-            raise InternalError(f"{node} answered for the frame {answer.frame} instead of {job.frame}")
+            raise InternalError(f"{first} answered for the frame {answer.frame} instead of {job.frame}", node=first)
+        if chain.cut is not None and len(answer.stages) != len(hops):
+            raise InternalError(f"{len(answer.stages)} of {len(hops)} stages of {job.frame} told their times")
         return answer
+
+
+def _read_error(data: bytes, headers: Mapping[str, str], hops: tuple[Hop, ...]) -> BrambleError:
+    """Return a node's error, and with it which node it was about."""
+    node = headers.get(NODE, "")
+    where = node if any(hop.node == node for hop in hops) else ""
+    error = error_from_json(data)
+    if error is None:
+        return InternalError("a node answered with an error that cannot be read", node=where)
+    if ABSENT in headers:
+        return NoRespondersError(error.message, remedy=error.remedy, node=where)
+    error.node = where
+    return error

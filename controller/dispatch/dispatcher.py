@@ -1,15 +1,16 @@
-"""Sends a frame to a node and sees to it that exactly one answer, or one error, comes of it."""
+"""Sends a frame to its nodes and sees to it that exactly one answer, or one error, comes of it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 from controller.dispatch.candidate import patience_s
-from controller.dispatch.pool import Pool, Slot
+from controller.dispatch.job import Courier, Job, Outcome, measure
+from controller.dispatch.pool import NO_BANS, NOBODY, Ban, Pool, Slot, Spent
 from wire.errors import (
     AnswerTimeoutError,
     BrambleError,
@@ -17,58 +18,44 @@ from wire.errors import (
     DeadlineExceededError,
     ErrorCode,
     InternalError,
+    ModelRejectedError,
     NoCapacityError,
     NoRespondersError,
 )
 from wire.messages import Answer
-from wire.tiles import Region, TileReport, Tiles
 
 ELSEWHERE = frozenset(
     {ErrorCode.INTERNAL, ErrorCode.NO_CAPACITY, ErrorCode.MODEL_REJECTED, ErrorCode.DEADLINE_EXCEEDED}
 )
-"""Errors that another node may not have; the others are the frame's own fault and would come again."""
+"""Errors that other nodes may not have; the others are the frame's own fault and would come again."""
+
+TRIES = 2
+"""A frame that may have been begun is begun once more, not oftener."""
+
+LOOK_S = 0.25
+"""How often an attempt that is overdue is looked at: is another node free now, or has one of its own been lost?"""
 
 SILENCE_S = 1.0
-"""A node that has not answered for so long, and for three times its expectation, gets no more work for now."""
+"""Nodes that have not answered for so long, and for three times the expectation, get no more work for now."""
 
 _log = logging.getLogger("bramble.dispatch")
 
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One frame for one model."""
-
-    frame: str
-    model: str
-    payload: bytes
-    deadline: float  # by the pool's clock
-    top_k: int = 5
-    threshold: float | None = None
-    tiles: Tiles | None = None  # to look at it in; only :class:`controller.dispatch.sliced.SlicedDispatcher` does
-    region: Region | None = None  # the part that is looked at; None: all of it
+Attempt = asyncio.Task[tuple[Answer, Spent]]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """An answer and what it took."""
+@dataclass(slots=True)
+class _Pursuit:
+    """What has been tried for one frame."""
 
-    answer: Answer
-    wait_s: float  # for a slot
-    travel_s: float  # from dispatch to answer, less what the node accounts for
-    redone: bool
-    tiles: tuple[TileReport, ...] = ()  # of a frame that was looked at in tiles
-
-
-class Courier(Protocol):
-    """Carries a job to a node and its answer back."""
-
-    async def carry(self, job: Job, node: str, *, within: float) -> Answer:
-        """Return the node's answer.
-
-        Raises:
-            BrambleError: the node's error, or the bus's, at the latest after ``within`` seconds.
-
-        """
+    job: Job
+    waited_s: float
+    running: dict[Attempt, Slot] = field(default_factory=dict)
+    seeking: asyncio.Task[Slot | None] | None = None  # a slot for one more attempt
+    without: frozenset[Ban] = NO_BANS  # nodes that failed it
+    avoid: frozenset[str] = NOBODY  # nodes of which one keeps silent
+    tries: int = 0  # that may have been begun
+    look_at: float = 0.0  # when the attempts count as overdue
+    error: BrambleError | None = None  # the last one
 
 
 class Dispatcher:
@@ -78,7 +65,7 @@ class Dispatcher:
         self._pool = pool
         self._courier = courier
         self._clock = clock
-        self._attempts: set[asyncio.Task[Answer]] = set()
+        self._attempts: set[Attempt] = set()
         self.redone = 0
         self.late = 0  # second answers to a frame, dropped
 
@@ -97,52 +84,30 @@ class Dispatcher:
         return await self.run(job, slot, waited_s=self._clock() - started)
 
     async def run(self, job: Job, slot: Slot, *, waited_s: float = 0.0) -> Outcome:
-        """Run the job on the slot's node, and on a second one if the first does not answer well and in time.
+        """Run the job along the slot's itinerary, and along a second one if no good answer comes of it in time.
 
-        A node that nobody listens on never had the frame, so asking the next is no second try. The slot is given back
+        A node that nobody listens on never had the frame, so going round it is no second try. The slot is given back
         in every case.
 
         Raises:
             DeadlineExceededError: no node answered in time.
             NoCapacityError: no node took it.
-            BrambleError: the node's error.
+            BrambleError: a node's error.
 
         """
-        first = self._start(job, slot)
-        running = {first: slot}
-        tried = frozenset({slot.node})
-        redone = False
-        error: BrambleError = self._too_late(job)
-        while running:
-            left = job.deadline - self._clock()
-            patience = left if redone else patience_s(slot.expected_s, left)
-            done, _ = await asyncio.wait(running, timeout=max(0.0, patience), return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                used = running.pop(task)
-                failure = _failure(task)
-                if failure is None:
-                    self.late += len(running)
-                    return self._settle(task.result(), used, waited_s, redone=redone)
-                if failure.code not in ELSEWHERE:
-                    raise failure
-                error = self._for_asker(job, failure)
-            unasked = all(_never_taken(task) for task in done) and bool(done)
-            if not done and redone:
-                break
-            if (redone and not unasked) or (self._clock() >= job.deadline):
-                continue
-            again = await self._find_other(job, tried, hurry=bool(running))
-            if again is None:
-                if not running:
+        pursuit = _Pursuit(job, waited_s)
+        self._start(pursuit, slot)
+        try:
+            while pursuit.running or pursuit.seeking:
+                done = await self._wait(pursuit)
+                if not done and self._clock() >= job.deadline:
                     break
-                redone = True  # nobody else is free: give the first all the time that is left
-                continue
-            slot = again
-            tried |= {again.node}
-            redone = redone or not unasked
-            self.redone += int(not unasked)
-            running[self._start(job, again)] = again
-        raise error
+                if outcome := self._take(pursuit, done):
+                    return outcome
+                self._look_for_another(pursuit)
+        finally:
+            self._give_up(pursuit)
+        raise pursuit.error or self._too_late(job)
 
     async def close(self, *, within: float = 2.0) -> None:
         """Give attempts that lost their race a moment to end."""
@@ -151,54 +116,143 @@ class Dispatcher:
             for task in late:
                 task.cancel()
 
-    async def _find_other(self, job: Job, tried: frozenset[str], *, hurry: bool) -> Slot | None:
-        """Reserve a slot on a node not yet tried; in a hurry only one that is free now."""
-        if not set(self._pool.serving(job.model)) - tried:
-            return None
-        left = job.deadline - self._clock()
-        return await self._pool.reserve(job.model, within=0 if hurry else left, without=tried)
-
-    def _start(self, job: Job, slot: Slot) -> asyncio.Task[Answer]:
-        task = asyncio.create_task(self._attempt(job, slot), name=f"attempt-{job.frame}-{slot.node}")
+    def _start(self, pursuit: _Pursuit, slot: Slot) -> None:
+        job = pursuit.job
+        pursuit.tries += 1
+        self.redone += pursuit.tries == TRIES
+        now = self._clock()
+        pursuit.look_at = now + patience_s(slot.expected_s, job.deadline - now)
+        task = asyncio.create_task(self._attempt(job, slot), name=f"attempt-{job.frame}-{slot.nodes[-1]}")
         self._attempts.add(task)
         task.add_done_callback(self._forget)
-        return task
+        pursuit.running[task] = slot
 
-    def _forget(self, task: asyncio.Task[Answer]) -> None:
+    async def _wait(self, pursuit: _Pursuit) -> set[asyncio.Task[Any]]:
+        """Wait until something has happened, an attempt is overdue, or the deadline has passed."""
+        until = pursuit.job.deadline
+        if pursuit.seeking is None and pursuit.tries < TRIES:
+            until = min(until, pursuit.look_at)
+        waiting: set[asyncio.Task[Any]] = set(pursuit.running)
+        if pursuit.seeking:
+            waiting.add(pursuit.seeking)
+        done, _ = await asyncio.wait(
+            waiting, timeout=max(0.0, until - self._clock()), return_when=asyncio.FIRST_COMPLETED
+        )
+        return done
+
+    def _take(self, pursuit: _Pursuit, done: set[asyncio.Task[Any]]) -> Outcome | None:
+        """Take what has come: an answer, an error, a slot.
+
+        Raises:
+            BrambleError: one that would come again elsewhere.
+
+        """
+        for task in done & pursuit.running.keys():
+            slot = pursuit.running.pop(task)
+            failure = _failure(task)
+            if failure is None:
+                answer, spent = task.result()
+                return self._settle(pursuit, answer, spent, slot)
+            if not _may_go_well_elsewhere(failure, slot):
+                raise failure
+            self._note_failure(pursuit, failure, slot)
+        if pursuit.seeking and pursuit.seeking in done:
+            found, pursuit.seeking = pursuit.seeking.result(), None
+            if found:
+                self._start(pursuit, found)
+        return None
+
+    def _note_failure(self, pursuit: _Pursuit, failure: BrambleError, slot: Slot) -> None:
+        pursuit.tries -= _was_never_taken(failure)
+        pursuit.error = self._for_asker(pursuit.job, failure)
+        if failure.node in slot.nodes:
+            pursuit.without |= {(failure.node, slot.chain)}
+        else:
+            pursuit.avoid |= {*slot.nodes}
+
+    def _look_for_another(self, pursuit: _Pursuit) -> None:
+        """See to one more attempt where none is left, or where those under way are overdue."""
+        job, now = pursuit.job, self._clock()
+        if pursuit.seeking or pursuit.tries >= TRIES or now >= job.deadline:
+            return
+        if pursuit.running:
+            if now < pursuit.look_at:
+                return
+            pursuit.look_at = now + LOOK_S
+            pursuit.avoid |= {node for slot in pursuit.running.values() for node in slot.nodes}
+            lost = {slot: nodes for slot in pursuit.running.values() if (nodes := self._pool.find_lost(slot))}
+            for slot, nodes in lost.items():
+                self._pool.release(slot, but=nodes)  # it would keep the other nodes of its way from work
+            if not lost:  # only late: what is free helps, but a queue of second tries would make everybody late
+                free = self._pool.take(job.model, without=pursuit.without, avoid=pursuit.avoid)
+                if free:
+                    self._start(pursuit, free)
+                return
+        if self._pool.can_serve(job.model, without=pursuit.without, avoid=pursuit.avoid):
+            pursuit.seeking = asyncio.create_task(
+                self._pool.reserve(
+                    job.model,
+                    within=job.deadline - now,
+                    without=pursuit.without,
+                    avoid=pursuit.avoid,
+                    again=True,
+                ),
+                name=f"again-{job.frame}",
+            )
+
+    def _give_up(self, pursuit: _Pursuit) -> None:
+        """Let go of what is still under way. A single node's late answer is waited for: it tells its time."""
+        for attempt, slot in pursuit.running.items():
+            if slot.chain.cut is not None:  # its slots lie on nodes that have nothing to do with the delay
+                attempt.cancel()
+        if pursuit.seeking:
+            pursuit.seeking.cancel()
+            if pursuit.seeking.done() and not pursuit.seeking.cancelled() and (unused := pursuit.seeking.result()):
+                self._pool.release(unused)
+
+    def _forget(self, task: Attempt) -> None:
         self._attempts.discard(task)
         if not task.cancelled():
             task.exception()  # seen here for attempts that lost their race; run() looks at the others
 
-    async def _attempt(self, job: Job, slot: Slot) -> Answer:
-        service_s: float | None = None
+    async def _attempt(self, job: Job, slot: Slot) -> tuple[Answer, Spent]:
+        spent: Spent | None = None
         try:
             left = job.deadline - self._clock()
             if left <= 0:
                 raise self._too_late(job)
-            answer = await self._courier.carry(job, slot.node, within=left)
-            service_s = node_seconds(answer)
-        except (NoRespondersError, AnswerTimeoutError) as error:
-            if not self._blames_node(error, slot):
-                raise
-            _log.warning(
-                "node barred", extra={"action": "bar", "node": slot.node, "frame": job.frame, "error": str(error)}
-            )
-            self._pool.bar(slot.node)
+            answer = await self._courier.carry(job, slot.chain, slot.hops, within=left)
+            spent = measure(answer, self._clock() - slot.granted_at)
+        except NoRespondersError as error:
+            self._bar(slot, {error.node} & {*slot.nodes} or {*slot.nodes}, error)
+            raise
+        except AnswerTimeoutError as error:
+            if self._is_silent(slot):
+                self._bar(slot, {*slot.nodes}, error)
             raise
         finally:
-            self._pool.release(slot, service_s=service_s)
-        return answer
+            self._pool.release(slot, spent)
+        return answer, spent
 
-    def _blames_node(self, error: BrambleError, slot: Slot) -> bool:
-        """Tell whether silence is the node's fault: a job's own short deadline must not take nodes out of the pool."""
-        if isinstance(error, NoRespondersError):
-            return True
+    def _is_silent(self, slot: Slot) -> bool:
+        """Tell whether silence is a node's fault: a job's own short deadline must not take nodes out of the pool."""
         return self._clock() - slot.granted_at >= max(SILENCE_S, 3 * slot.expected_s)
 
-    def _settle(self, answer: Answer, slot: Slot, waited_s: float, *, redone: bool) -> Outcome:
-        spent = self._clock() - slot.granted_at
-        accounted = node_seconds(answer) + answer.timings.queue_ms / 1e3
-        return Outcome(answer, waited_s, max(0.0, spent - accounted), redone)
+    def _bar(self, slot: Slot, nodes: set[str], error: BrambleError) -> None:
+        """Take nodes out of rotation; those that live are back with their next heartbeat."""
+        _log.warning(
+            "nodes barred", extra={"action": "bar", "nodes": sorted(nodes), "way": slot.nodes, "error": str(error)}
+        )
+        for node in nodes:
+            self._pool.bar(node)
+
+    def _settle(self, pursuit: _Pursuit, answer: Answer, spent: Spent, slot: Slot) -> Outcome:
+        self.late += len(pursuit.running)
+        for other in pursuit.running.values():
+            suspects = {*other.nodes} - {*slot.nodes}
+            if other.chain.cut is not None and suspects and self._is_silent(other):
+                self._bar(other, suspects, self._too_late(pursuit.job))
+        return Outcome(answer, pursuit.waited_s, spent.travel_s, redone=pursuit.tries >= TRIES)
 
     def _for_asker(self, job: Job, failure: BrambleError) -> BrambleError:
         """Say what the failure means for whoever asked, who knows of no nodes."""
@@ -226,13 +280,7 @@ class Dispatcher:
         )
 
 
-def node_seconds(answer: Answer) -> float:
-    """Return the node's own time for a frame, without its queue."""
-    t = answer.timings
-    return (t.decode_ms + t.preprocess_ms + t.infer_ms + t.postprocess_ms) / 1e3
-
-
-def _failure(task: asyncio.Task[Answer]) -> BrambleError | None:
+def _failure(task: Attempt) -> BrambleError | None:
     if task.cancelled():
         return InternalError("the attempt was cancelled")
     error = task.exception()
@@ -242,9 +290,13 @@ def _failure(task: asyncio.Task[Answer]) -> BrambleError | None:
     return InternalError(f"the attempt failed: {type(error).__name__}")
 
 
-def _never_taken(task: asyncio.Task[Answer]) -> bool:
-    """Tell whether the node cannot have begun the frame."""
-    error = None if task.cancelled() else task.exception()
-    return isinstance(error, NoRespondersError) or (
-        isinstance(error, NoCapacityError) and not isinstance(error, BusError)
-    )
+def _may_go_well_elsewhere(failure: BrambleError, slot: Slot) -> bool:
+    """Between the stages of a cut a bad tensor is a node's fault, or the frame's: another way tells."""
+    return failure.code in ELSEWHERE or (slot.chain.cut is not None and failure.code is ErrorCode.INVALID_TENSOR)
+
+
+def _was_never_taken(failure: BrambleError) -> bool:
+    """Tell whether no node can have answered the frame: it was refused at the door, or nobody was there to take it."""
+    if isinstance(failure, NoRespondersError | ModelRejectedError):
+        return True
+    return isinstance(failure, NoCapacityError) and not isinstance(failure, BusError)

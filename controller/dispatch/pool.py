@@ -1,48 +1,54 @@
-"""The nodes that may get work now, and who waits for one of them: strictly first come, first served for each model."""
+"""The nodes that may get work now, and who waits for some of them: strictly first come, first served for each model."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from controller.dispatch.candidate import Candidate, Estimate, choose
+from controller.dispatch.candidate import SLOTS, Chain, Flight, Role, Route, choose, find_route, window
+from controller.dispatch.estimate import Estimate
+from controller.dispatch.seat import Offers, Seat
+from wire.headers import Hop
 
+Ban = tuple[str, Chain]
+"""A node that is not to be taken for a chain; for another it may be."""
 
-@dataclass(slots=True)
-class Seat:
-    """The pool's own record of one node."""
-
-    node: str
-    models: frozenset[str]
-    session: str
-    service: dict[str, Estimate] = field(default_factory=dict)
-    in_flight: dict[int, tuple[str, float]] = field(default_factory=dict)
-    barred: bool = False  # failed at its last frame: no work until its next heartbeat
-
-    def view(self, now: float) -> Candidate:
-        """Return what the choice sees."""
-        service_s = {model: estimate.aged_s(now) for model, estimate in self.service.items()}
-        return Candidate(self.node, tuple(self.in_flight.values()), service_s)
+NOBODY: frozenset[str] = frozenset()
+NO_BANS: frozenset[Ban] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """The right to send one frame to one node. Give it back with :meth:`Pool.release`."""
+class Slot(NamedTuple):
+    """The right to send one frame along an itinerary. Give it back with :meth:`Pool.release`."""
 
     number: int
-    node: str
-    model: str
+    chain: Chain
+    hops: tuple[Hop, ...]
+    sessions: tuple[str, ...]  # of the nodes when it was granted
     granted_at: float
     expected_s: float
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Where the frame goes, a node a stage."""
+        return tuple(hop.node for hop in self.hops)
+
+
+class Spent(NamedTuple):
+    """What an answer tells of the time it took, in seconds."""
+
+    service_s: tuple[float, ...]  # one a stage: the nodes' own time, without their queues
+    travel_s: float  # all that the nodes do not account for
 
 
 @dataclass(slots=True)
 class _Waiter:
     model: str
-    without: frozenset[str]
+    without: frozenset[Ban]
+    avoid: frozenset[str]
     future: asyncio.Future[Slot]
 
 
@@ -52,36 +58,65 @@ class Pool:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._seats: dict[str, Seat] = {}
+        self._chains: dict[str, dict[Chain, tuple[list[Seat], ...]]] = {}  # of each model: the seats of each stage
+        self._travel: dict[Chain, Estimate] = {}  # of cut models: the time of a frame's hops together
         self._waiters: deque[_Waiter] = deque()
         self._numbers = itertools.count()
 
-    def seat(self, node: str, models: frozenset[str], session: str, service_s: Mapping[str, float]) -> None:
-        """Admit a node, or renew what is known of it; ``service_s`` is its own word, for models not yet timed here."""
+    def seat(self, node: str, offers: Offers, session: str, service_s: Mapping[Role, float]) -> None:
+        """Admit a node, or renew what is known of it; ``service_s`` is its own word, for roles not yet timed here."""
         seat = self._seats.get(node)
         if seat is None or seat.session != session:
-            self._seats[node] = seat = Seat(node, models, session)
-        seat.models = models
+            self._seats[node] = seat = Seat(node, session, {})
+            self._chains.clear()
+        if seat.offers != offers:
+            seat.offers = dict(offers)
+            self._chains.clear()
         seat.barred = False
-        for model, seconds in service_s.items():
+        for role, seconds in service_s.items():
             if seconds > 0:
-                seat.service.setdefault(model, Estimate(seconds, self._clock()))
+                seat.service.setdefault(role, Estimate(seconds, self._clock()))
         self._serve_waiters()
 
     def unseat(self, node: str) -> None:
         """Take a node out; what it has in flight is the business of those who sent it."""
-        self._seats.pop(node, None)
+        if self._seats.pop(node, None):
+            self._chains.clear()
 
     def bar(self, node: str) -> None:
         """Give a node no more work until it is seated again: it failed fast, and would draw all work to itself."""
         if seat := self._seats.get(node):
             seat.barred = True
 
+    def find_lost(self, slot: Slot) -> frozenset[str]:
+        """Return the nodes on the slot's way that have gone, failed or started anew since: its frame may be lost."""
+        return frozenset(
+            node
+            for node, session in zip(slot.nodes, slot.sessions, strict=True)
+            if (seat := self._seats.get(node)) is None or seat.barred or seat.session != session
+        )
+
     def serving(self, model: str) -> tuple[str, ...]:
-        """Return the nodes that may get this model's work, free or not."""
-        return tuple(sorted(s.node for s in self._seats.values() if model in s.models and not s.barred))
+        """Return the nodes that may get this model's work, free or not; a cut counts when all its stages are there."""
+        usable = [stages for _, stages in self._staffed(model, NO_BANS)]
+        return tuple(sorted({seat.node for stages in usable for seats in stages for seat in seats}))
+
+    def chains(self, model: str) -> dict[Chain, tuple[tuple[str, ...], ...]]:
+        """Return what can run the model now, and the nodes of each stage."""
+        return {
+            chain: tuple(tuple(sorted(seat.node for seat in seats)) for seats in stages)
+            for chain, stages in self._staffed(model, NO_BANS)
+        }
+
+    def can_serve(self, model: str, *, without: frozenset[Ban] = NO_BANS, avoid: frozenset[str] = NOBODY) -> bool:
+        """Tell whether there is a way through these nodes, free or not."""
+        return any(
+            any(seat.node not in avoid for seats in stages for seat in seats)
+            for _, stages in self._staffed(model, without)
+        )
 
     def in_flight(self, node: str) -> int:
-        """Return how many frames are on their way to, in or from a node."""
+        """Return how many frames are on their way to, in or from a node, or past it to their last stage."""
         seat = self._seats.get(node)
         return len(seat.in_flight) if seat else 0
 
@@ -90,15 +125,32 @@ class Pool:
         """How many wait for a slot."""
         return len(self._waiters)
 
-    async def reserve(self, model: str, *, within: float, without: frozenset[str] = frozenset()) -> Slot | None:
-        """Wait at most ``within`` seconds for a slot on a node other than those in ``without``; None when none came."""
-        ahead = any(waiter.model == model for waiter in self._waiters)
-        if not ahead and (slot := self._grant(model, without)):
+    async def reserve(
+        self,
+        model: str,
+        *,
+        within: float,
+        without: frozenset[Ban] = NO_BANS,
+        avoid: frozenset[str] = NOBODY,
+        again: bool = False,
+    ) -> Slot | None:
+        """Wait at most ``within`` seconds for a slot; None when none came.
+
+        Args:
+            model: which one.
+            within: seconds to wait.
+            without: nodes that failed the frame on a chain.
+            avoid: nodes to be taken only where there is no other for a stage.
+            again: the frame was sent before: it is older than any that waits, and comes first.
+
+        """
+        ahead = not again and any(waiter.model == model for waiter in self._waiters)
+        if not ahead and (slot := self._grant(model, without, avoid)):
             return slot
         if within <= 0:
             return None
-        waiter = _Waiter(model, without, asyncio.get_running_loop().create_future())
-        self._waiters.append(waiter)
+        waiter = _Waiter(model, without, avoid, asyncio.get_running_loop().create_future())
+        (self._waiters.appendleft if again else self._waiters.append)(waiter)
         try:
             async with asyncio.timeout(within):
                 return await asyncio.shield(waiter.future)
@@ -109,13 +161,27 @@ class Pool:
                 self.release(late)
             raise
 
-    def release(self, slot: Slot, *, service_s: float | None = None) -> None:
-        """Give a slot back; ``service_s`` is the node's own time for the frame, where it answered."""
-        seat = self._seats.get(slot.node)
-        if seat and seat.in_flight.pop(slot.number, None) and service_s is not None:
-            now = self._clock()
-            known = seat.service.get(slot.model)
-            seat.service[slot.model] = known.renewed(service_s, now) if known else Estimate(service_s, now)
+    def take(self, model: str, *, without: frozenset[Ban] = NO_BANS, avoid: frozenset[str] = NOBODY) -> Slot | None:
+        """Return a slot that is free now, past all who wait; those who do had the chance to take it."""
+        return self._grant(model, without, avoid)
+
+    def release(self, slot: Slot, spent: Spent | None = None, *, but: frozenset[str] = NOBODY) -> None:
+        """Give a slot back, once or more often, on all of its nodes ``but`` some.
+
+        ``spent`` is what its answer told.
+        """
+        now = self._clock()
+        held = False
+        for stage, hop in enumerate(slot.hops):
+            seat = None if hop.node in but else self._seats.get(hop.node)
+            if seat is None or seat.in_flight.pop((slot.number, stage), None) is None:
+                continue
+            held = True
+            if spent is not None:
+                seat.learn(Role(slot.chain, stage), spent.service_s[stage], now)
+        if held and spent is not None and slot.chain.cut is not None:
+            known = self._travel.get(slot.chain)
+            self._travel[slot.chain] = known.renewed(spent.travel_s, now) if known else Estimate(spent.travel_s, now)
         self._serve_waiters()
 
     def _withdraw(self, waiter: _Waiter) -> Slot | None:
@@ -126,31 +192,83 @@ class Pool:
         self._waiters.remove(waiter)
         return None
 
-    def _grant(self, model: str, without: frozenset[str]) -> Slot | None:
+    def _staffed(self, model: str, without: frozenset[Ban]) -> Iterator[tuple[Chain, Sequence[Sequence[Seat]]]]:
+        """Yield the chains that have a node for each stage, and those nodes."""
+        if not self._chains:
+            self._chains = _index(self._seats.values())
+        for chain, stages in self._chains.get(model, {}).items():
+            usable = [
+                [seat for seat in seats if not seat.barred and (not without or (seat.node, chain) not in without)]
+                for seats in stages
+            ]
+            if all(usable):
+                yield chain, usable
+
+    def _grant(self, model: str, without: frozenset[Ban], avoid: frozenset[str]) -> Slot | None:
         now = self._clock()
-        views = [
-            seat.view(now)
-            for seat in self._seats.values()
-            if model in seat.models and not seat.barred and seat.node not in without
-        ]
-        chosen = choose(views, model, now)
+        routes = (self._find_route(chain, stages, avoid, now) for chain, stages in self._staffed(model, without))
+        chosen = choose(route for route in routes if route is not None)
         if chosen is None:
             return None
-        seat = self._seats[chosen.node]
-        measured = {known: estimate.seconds for known, estimate in seat.service.items()}
-        expected_s = replace(chosen, service_s=measured).expected_s(model, now)  # patience does not believe in ageing
-        slot = Slot(next(self._numbers), chosen.node, model, now, expected_s)
-        seat.in_flight[slot.number] = (model, now)
+        seats = [self._seats[hop.node] for hop in chosen.hops]
+        sessions = tuple(seat.session for seat in seats)
+        slot = Slot(next(self._numbers), chosen.chain, chosen.hops, sessions, now, self._expect_s(chosen, seats, now))
+        for stage, seat in enumerate(seats):
+            seat.in_flight[slot.number, stage] = Flight(
+                Role(chosen.chain, stage), now + chosen.arrivals[stage], now + chosen.ends[stage]
+            )
         return slot
+
+    def _find_route(
+        self, chain: Chain, stages: Sequence[Sequence[Seat]], avoid: frozenset[str], now: float
+    ) -> Route | None:
+        if chain.cut is None:
+            role = Role(chain, 0)
+            return find_route(chain, [[seat.view(role, now, window=SLOTS) for seat in stages[0]]], avoid=avoid)
+        roles = [Role(chain, stage) for stage in range(chain.stages)]
+        travel_s = self._travel_s(chain)
+        journey_s = travel_s + sum(
+            min(seat.service_s(role) for seat in seats) for role, seats in zip(roles, stages, strict=True)
+        )
+        views = [
+            [seat.view(role, now, window=window(seat.service_s(role), journey_s, chain.stages)) for seat in seats]
+            for role, seats in zip(roles, stages, strict=True)
+        ]
+        return find_route(chain, views, hop_s=travel_s / (chain.stages + 1), avoid=avoid)
+
+    def _expect_s(self, route: Route, seats: Sequence[Seat], now: float) -> float:
+        """Return in how many seconds an answer is due."""
+        if route.chain.cut is None:
+            seen = seats[0].measure(Role(route.chain, 0), now)
+            return seen.backlog_s + seen.service_s
+        stages = [[seat.measure(Role(route.chain, stage), now)] for stage, seat in enumerate(seats)]
+        travel_s = self._travel_s(route.chain)
+        expected = find_route(route.chain, stages, hop_s=travel_s / (len(stages) + 1))
+        return (expected or route).ends[-1] + travel_s / (len(stages) + 1)
+
+    def _travel_s(self, chain: Chain) -> float:
+        known = self._travel.get(chain)
+        return known.seconds if known else 0.0
 
     def _serve_waiters(self) -> None:
         """Grant what can be granted, oldest first; who cannot be served does not hold up those of other models."""
         left: deque[_Waiter] = deque()
         while self._waiters:
             waiter = self._waiters.popleft()
-            slot = self._grant(waiter.model, waiter.without)
+            slot = self._grant(waiter.model, waiter.without, waiter.avoid)
             if slot is None:
                 left.append(waiter)
             else:
                 waiter.future.set_result(slot)
         self._waiters = left
+
+
+def _index(seats: Iterable[Seat]) -> dict[str, dict[Chain, tuple[list[Seat], ...]]]:
+    """Return, for each model, the chains that somebody offers a stage of, with the seats of each stage."""
+    found: dict[str, dict[Chain, tuple[list[Seat], ...]]] = {}
+    for seat in seats:
+        for role in seat.offers:
+            chains = found.setdefault(role.chain.model, {})
+            stages = chains.setdefault(role.chain, tuple([] for _ in range(role.chain.stages)))
+            stages[role.stage].append(seat)
+    return found

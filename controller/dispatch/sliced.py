@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import msgspec
 
-from controller.dispatch.dispatcher import Dispatcher, Job, Outcome, node_seconds
+from controller.dispatch.dispatcher import Dispatcher
+from controller.dispatch.job import Job, Outcome, node_seconds
 from controller.dispatch.pool import Pool, Slot
 from modelkit import answers
 from modelkit.errors import ModelkitError

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.capture import Capture
-from controller.dispatch.dispatcher import Dispatcher, Job
+from controller.dispatch.dispatcher import Dispatcher
+from controller.dispatch.job import Job
 from controller.jobs.archive import Archive
 from controller.jobs.tally import Tally
 from controller.jobs.ticket import Ticket

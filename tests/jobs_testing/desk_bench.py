@@ -15,7 +15,7 @@ from controller.jobs.desk import JobDesk
 from controller.metrics.metrics import Metrics
 from controller.results import Results
 from modelkit.manifest import Artefact, InputSpec, Manifest, SimulatedSpec, encode_manifest
-from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode
+from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode, seat_whole
 from wire import subjects
 from wire.bus import Bus, Stored, Stream
 from wire.jobs import FILE, BatchRequest, BatchStatus, ChunkDone, JobEnd, JobOutcome, JobsReport, name_job
@@ -87,7 +87,7 @@ class DeskBench:
         self.desk.note_models()
 
     def seat(self, node: SimulatedNode) -> None:
-        self.pool.seat(node.name, frozenset({MODEL}), "session", {MODEL: node.seconds})
+        seat_whole(self.pool, node, MODEL)
 
     @property
     def counts(self) -> Counts:

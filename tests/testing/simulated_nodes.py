@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from controller.dispatch.dispatcher import Job
+from controller.dispatch.candidate import Chain, Role
+from controller.dispatch.job import Job
+from controller.dispatch.pool import Pool
 from wire.errors import (
     AnswerTimeoutError,
     BadImageError,
@@ -14,7 +16,9 @@ from wire.errors import (
     NoCapacityError,
     NoRespondersError,
 )
-from wire.messages import Answer, Timings
+from wire.headers import Hop
+from wire.messages import Answer, StageTimings, Timings
+from wire.precision import Precision
 
 DIGEST = "0" * 64
 
@@ -38,44 +42,63 @@ class SimulatedNode:
     _holding: int = 0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def work(self, job: Job, within: float) -> Answer:
+    async def serve(self, seconds: float) -> None:
+        """Take a frame as told."""
         self._holding += 1
         self.peak = max(self.peak, self._holding)
         try:
-            async with asyncio.timeout(within):
-                return await self._serve(job)
-        except TimeoutError:
-            raise AnswerTimeoutError(f"{self.name} did not answer") from None
+            fault = self.faults.pop(0) if self.faults else None
+            if fault == "silent":
+                await asyncio.Event().wait()
+            if fault is not None:
+                raise FAULTS[fault](f"{self.name} is {fault}", node=self.name)
+            async with self._lock:
+                await asyncio.sleep(seconds)
+            self.served += 1
         finally:
             self._holding -= 1
 
-    async def _serve(self, job: Job) -> Answer:
-        fault = self.faults.pop(0) if self.faults else None
-        if fault == "silent":
-            await asyncio.Event().wait()
-        if fault is not None:
-            raise FAULTS[fault](f"{self.name} is {fault}")
-        async with self._lock:
-            await asyncio.sleep(self.seconds)
-        self.served += 1
+
+class SimulatedCourier:
+    """Carries jobs to simulated nodes, from one to the next where a model is cut: each stage takes an equal part."""
+
+    def __init__(self, *nodes: SimulatedNode) -> None:
+        self.nodes = {node.name: node for node in nodes}
+
+    async def carry(self, job: Job, chain: Chain, hops: tuple[Hop, ...], *, within: float) -> Answer:
+        stages = []
+        try:
+            async with asyncio.timeout(within):
+                for hop in hops:
+                    node = self.nodes[hop.node]
+                    seconds = node.seconds / len(hops)
+                    await node.serve(seconds)
+                    stages.append(StageTimings(node=hop.node, infer_ms=seconds * 1e3))
+        except TimeoutError:
+            raise AnswerTimeoutError(f"nobody answered for {job.frame}") from None
         return Answer(
             frame=job.frame,
             model=job.model,
             version="1",
             digest=DIGEST,
-            nodes=(self.name,),
+            nodes=tuple(hop.node for hop in hops),
             width=1,
             height=1,
-            timings=Timings(infer_ms=self.seconds * 1e3),
+            timings=Timings(infer_ms=sum(stage.infer_ms for stage in stages)),
+            cut=chain.cut,
+            stages=tuple(stages) if chain.cut else (),
             classes=(),
         )
 
 
-class SimulatedCourier:
-    """Carries jobs to simulated nodes."""
+def whole(model: str) -> Role:
+    """Return the role of a node that runs all of a model."""
+    return Role(Chain(model, DIGEST, None, 1), 0)
 
-    def __init__(self, *nodes: SimulatedNode) -> None:
-        self.nodes = {node.name: node for node in nodes}
 
-    async def carry(self, job: Job, node: str, *, within: float) -> Answer:
-        return await self.nodes[node].work(job, within)
+def seat_whole(
+    pool: Pool, node: SimulatedNode, model: str, *, session: str = "s", seconds: float | None = None
+) -> None:
+    """Admit a node that runs all of a model and says that it takes so long."""
+    role = whole(model)
+    pool.seat(node.name, {role: Precision.EXACT}, session, {role: node.seconds if seconds is None else seconds})

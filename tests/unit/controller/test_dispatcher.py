@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.dispatch.candidate import SLOTS
-from controller.dispatch.dispatcher import Dispatcher, Job, Outcome
+from controller.dispatch.dispatcher import Dispatcher
+from controller.dispatch.job import Job, Outcome
 from controller.dispatch.pool import Pool
 from controller.ledger import End, Ledger
-from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode
+from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode, seat_whole
 from tests.testing.virtual_time import run_virtually
 from wire.errors import BadImageError, BrambleError, DeadlineExceededError, InternalError, NoCapacityError
 
@@ -28,7 +29,7 @@ class Bench:
             self.seat(node)
 
     def seat(self, node: SimulatedNode) -> None:
-        self.pool.seat(node.name, frozenset({MODEL}), "session", {MODEL: node.seconds})
+        seat_whole(self.pool, node, MODEL)
 
     def job(self, frame: str = "f", within: float = 10.0) -> Job:
         return Job(frame=frame, model=MODEL, payload=b"", deadline=self.clock() + within)
@@ -99,7 +100,7 @@ def test_a_slow_answer_that_still_comes_first_wins_and_the_second_is_dropped() -
     async def main() -> None:
         slow = SimulatedNode("a", 1.0)
         bench = Bench(slow, SimulatedNode("b", 5.0))
-        bench.pool.seat("a", frozenset({MODEL}), "another", {MODEL: 0.2})  # it believes to be faster than it is
+        seat_whole(bench.pool, slow, MODEL, session="another", seconds=0.2)  # it believes to be faster than it is
         outcome = await bench.infer()
         assert (outcome.answer.nodes, outcome.redone) == (("a",), True)
         assert bench.dispatcher.late == 1

@@ -13,7 +13,7 @@ from controller.footing import Footing, Supply
 from controller.lane import Lane, LaneSettings
 from controller.metrics.metrics import Metrics
 from controller.results import Results
-from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode
+from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode, seat_whole
 from tests.testing.virtual_time import run_virtually
 from wire.bus import Link
 from wire.messages import Counts, LadderPolicy, Result, decode
@@ -65,7 +65,7 @@ class Bench:
 
     def seat_all(self) -> None:
         for node in self.nodes:
-            self.pool.seat(node.name, frozenset({MODEL}), "s", {MODEL: node.seconds})
+            seat_whole(self.pool, node, MODEL)
 
     def offer(self, motion: float | None = None) -> Capture:
         capture = Capture.new("door", b"picture", captured_at=0.0, arrived=self.clock())

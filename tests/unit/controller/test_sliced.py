@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.dispatch.dispatcher import Dispatcher, Job
+from controller.dispatch.candidate import Chain
+from controller.dispatch.dispatcher import Dispatcher
+from controller.dispatch.job import Job
 from controller.dispatch.pool import Pool
 from controller.dispatch.sliced import SlicedDispatcher
 from modelkit.picture import encode_jpeg
-from tests.testing.simulated_nodes import FAULTS, SimulatedCourier, SimulatedNode
+from tests.testing.simulated_nodes import FAULTS, SimulatedCourier, SimulatedNode, seat_whole
 from tests.testing.virtual_time import run_virtually
 from wire.errors import BadImageError, BadRequestError, BrambleError, InternalError
+from wire.headers import Hop
 from wire.messages import Answer, Detection
 from wire.tiles import Tiles
 
@@ -37,10 +40,10 @@ class LookingCourier(SimulatedCourier):
         super().__init__(*nodes)
         self.looked: list[tuple[int, int, int, int]] = []
 
-    async def carry(self, job: Job, node: str, *, within: float) -> Answer:
+    async def carry(self, job: Job, chain: Chain, hops: tuple[Hop, ...], *, within: float) -> Answer:
         assert job.region is not None
         assert job.tiles is None
-        answer = await super().carry(job, node, within=within)
+        answer = await super().carry(job, chain, hops, within=within)
         x0, y0, x1, y1 = job.region
         self.looked.append(job.region)
         x, y = (x0 + x1) / 200, (y0 + y1) / 80
@@ -67,7 +70,7 @@ class Bench:
         require = cast("Callable[[str], Manifest]", lambda _model: Spec(task=task))
         self.dispatcher = SlicedDispatcher(self.inner, self.pool, require)
         for node in nodes:
-            self.pool.seat(node.name, frozenset({MODEL}), "session", {MODEL: node.seconds})
+            seat_whole(self.pool, node, MODEL)
 
     def job(self, tiles: Tiles = TWO_BY_TWO, *, payload: bytes = PICTURE, within: float = 10.0) -> Job:
         return Job(frame="f", model=MODEL, payload=payload, deadline=self.clock() + within, tiles=tiles)
@@ -167,7 +170,7 @@ def test_the_frames_own_slot_is_used_for_its_first_tile() -> None:
         slot = await bench.pool.reserve(MODEL, within=1)
         assert slot is not None
         outcome = await bench.dispatcher.run(bench.job(), slot, waited_s=0.5)
-        assert outcome.tiles[0].node == slot.node
+        assert outcome.tiles[0].node == slot.nodes[-1]
         assert bench.courier.nodes["a"].served + bench.courier.nodes["b"].served == 5
         assert await bench.settle() == 0
 

@@ -1,0 +1,1 @@
+"""Before a cut takes frames, the known picture must get its known answer through the real nodes."""
