@@ -89,6 +89,7 @@ class Controller:
         )
         self._results = Results(bus.data, self._metrics, self._clock, self._keeper.owns, tracer=self._tracer)
         self._catalogue = Catalogue()
+        self._knows_models = asyncio.Event()
         self._pool = Pool(self._clock)
         courier = BusCourier(bus.data, self._tracer)
         self._dispatcher = Dispatcher(self._pool, courier, self._clock)
@@ -163,7 +164,8 @@ class Controller:
 
     async def run(self) -> None:
         """Serve until cancelled. A background task that dies ends everything, loudly."""
-        async with self._serving(), asyncio.TaskGroup() as tasks:
+        async with self._serving() as service, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._open_doors(service), name="open-doors")
             tasks.create_task(self._follow_models(), name="follow-models")
             tasks.create_task(self._ownership.follow(self._config), name="follow-cameras")
             tasks.create_task(self._ownership.run(), name="run-cameras")
@@ -177,7 +179,7 @@ class Controller:
             tasks.create_task(self._prover.run(), name="proofs")
 
     @contextlib.asynccontextmanager
-    async def _serving(self) -> AsyncIterator[None]:
+    async def _serving(self) -> AsyncIterator[Service]:
         bus, settings = self._bus, self._settings
         service = Service(
             bus.data,
@@ -210,11 +212,8 @@ class Controller:
             readiness=self._find_unreadiness,
         )
         self._metrics.show(self._take_snapshot())
-        await service.start()
-        self._notifier.tell(READY, "STATUS=serving")
-        _log.info("serving", extra={"action": "start", "metrics": self._http.url})
         try:
-            yield
+            yield service
         finally:
             self._notifier.tell(STOPPING)
             await self._fleet.close()
@@ -286,9 +285,17 @@ class Controller:
             ),
         )
 
+    async def _open_doors(self, service: Service) -> None:
+        """Take requests once the models are known: before that every model would be an unknown one."""
+        await self._knows_models.wait()
+        await service.start()
+        self._notifier.tell(READY, "STATUS=serving")
+        _log.info("serving", extra={"action": "start", "metrics": self._http.url if self._http else ""})
+
     async def _follow_models(self) -> None:
         async for entries in self._config.follow(subjects.MODEL_KEY.wildcard()):
             self._catalogue.replace(entries)
+            self._knows_models.set()
             self._jobs.note_models()
             self._nodes.reseat()
             await self._nodes.assign()

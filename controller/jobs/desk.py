@@ -87,7 +87,8 @@ class JobDesk:
         self._changed.set()
 
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Serve until cancelled, from when the models are known: the queue takes jobs of known models only."""
+        await self._changed.wait()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep(), name="keep-jobs")
             tasks.create_task(self._observe(), name="observe-jobs")

@@ -1,0 +1,75 @@
+"""The cluster of a run: a real `bramble local` as a subprocess, whose parts can be killed and frozen by name."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.chaos.schedule import BROKER
+
+STOP_S = 30.0
+
+
+class ChaosCluster:
+    """The processes; ``told`` is what `bramble local --json` said when it was ready."""
+
+    def __init__(self, process: subprocess.Popen[str], told: dict[str, Any], controllers: tuple[str, ...]) -> None:
+        self._process = process
+        self.told = told
+        self.controllers = controllers
+
+    def signal(self, targets: tuple[str, ...], number: int) -> None:
+        """Send a signal to programs, all at once as far as one can; what is just being restarted is spared."""
+        found = [process for target in targets for process in self._find(target)]
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def thaw(self) -> None:
+        """Let everything go on."""
+        self.signal((BROKER, *self.controllers, *self.told["nodes"]), signal.SIGCONT)
+
+    def _find(self, target: str) -> list[psutil.Process]:
+        found = []
+        for process in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                line = process.cmdline()
+                if (target == BROKER and line and line[0].endswith(BROKER)) or target in line:
+                    found.append(process)
+        return found
+
+
+@contextmanager
+def run_cluster(*, nodes: int, controllers: int, log: Path) -> Iterator[ChaosCluster]:
+    """Run a cluster of simulated nodes for the time of the block; what it says goes to ``log``.
+
+    Raises:
+        RuntimeError: it did not start.
+
+    """
+    command = [sys.executable, "-m", "cli.main", "local", "--json", "--simulated"]
+    command += ["--nodes", str(nodes), "--controllers", str(controllers)]
+    with log.open("w") as notes:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=notes, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"bramble local ended: {log.read_text('utf-8')}")
+        names = tuple(f"controller-{n}" for n in range(1, controllers + 1)) if controllers > 1 else ("local",)
+        cluster = ChaosCluster(process, json.loads(line), names)
+        try:
+            yield cluster
+        finally:
+            cluster.thaw()
+    finally:
+        process.terminate()
+        process.communicate(timeout=STOP_S)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.chaos.schedule import BROKER, FREEZES, LAST_S, Fault, Kind, draw
+
+seeds = st.integers(0, 2**32)
+lengths = st.floats(10, 600)
+names = st.integers(1, 5).map(lambda number: tuple(f"n{n}" for n in range(number)))
+
+
+def draw_run(seed: int, seconds: float, agents: tuple[str, ...]) -> tuple[Fault, ...]:
+    return draw(seed, seconds=seconds, agents=agents, controllers=("c1", "c2"))
+
+
+@given(seeds, lengths, names)
+def test_a_seed_always_draws_the_same_faults(seed: int, seconds: float, agents: tuple[str, ...]) -> None:
+    assert draw_run(seed, seconds, agents) == draw_run(seed, seconds, agents)
+
+
+@given(seeds, lengths, names)
+def test_the_end_of_a_run_is_left_in_peace(seed: int, seconds: float, agents: tuple[str, ...]) -> None:
+    faults = draw_run(seed, seconds, agents)
+    assert list(faults) == sorted(faults, key=lambda fault: fault.at)
+    assert all(fault.until <= seconds - LAST_S + 0.01 for fault in faults)
+
+
+@given(seeds, lengths, names)
+def test_somebody_of_each_kind_is_always_awake(seed: int, seconds: float, agents: tuple[str, ...]) -> None:
+    faults = draw_run(seed, seconds, agents)
+    for fault in faults:
+        asleep = {t for each in faults if each.at <= fault.at < each.until for t in each.targets}
+        assert not asleep.issuperset(agents)
+        assert not asleep.issuperset(("c1", "c2"))
+
+
+@given(seeds, lengths, names)
+def test_only_freezes_last_and_all_are_of_somebody_there(seed: int, seconds: float, agents: tuple[str, ...]) -> None:
+    for fault in draw_run(seed, seconds, agents):
+        assert (fault.lasts_s > 0) == (fault.kind in FREEZES)
+        assert fault.targets
+        assert set(fault.targets) <= {BROKER, "c1", "c2", *agents}
+
+
+def test_a_long_run_sees_every_kind_of_fault() -> None:
+    assert {fault.kind for fault in draw_run(1, 3600, ("a", "b"))} == set(Kind)
