@@ -171,7 +171,7 @@ class Cluster:
         return decode(await self._control(noun, verb, encode(message), within=within), Done)
 
     async def _control(self, noun: str, verb: str, payload: bytes, *, within: float) -> bytes:
-        subject = subjects.CONTROL.build(noun=noun, verb=verb)
+        subject = subjects.CONTROL.build(user=self.bus.user, noun=noun, verb=verb)
         try:
             return _unwrap(await self.bus.control.request(subject, payload, within=within))
         except NoRespondersError as error:

@@ -37,7 +37,7 @@ async def push_model(
     if manifest.known_answer is not None:
         files[manifest.known_answer.sha256] = manifest.known_answer.file
     if files and library is not None:
-        store = await cluster.bus.blobs(MODELS_STORE)
+        store = await cluster.bus.blobs(MODELS_STORE, create=False)
         for digest, name in files.items():
             if await store.has(digest):
                 continue

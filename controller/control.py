@@ -9,6 +9,7 @@ import msgspec
 from controller.cameras.probe import probe_source
 from controller.cameras.source import parse_source
 from controller.catalogue import Catalogue
+from controller.control_endpoints import add_control_endpoint
 from controller.dispatch.sliced import require_detector
 from controller.ownership import Ownership
 from modelkit.errors import ModelkitError
@@ -48,7 +49,7 @@ class ControlDesk:
             ("model", "add", self._add_model),
             ("model", "remove", self._remove_model),
         ):
-            service.add_endpoint(f"{noun}-{verb}", subjects.CONTROL.build(noun=noun, verb=verb), handler)
+            add_control_endpoint(service, noun, verb, handler)
 
     async def _cluster_status(self, _message: Received) -> Reply:
         return Reply(encode(self._status()), _JSON)

@@ -21,7 +21,7 @@ from wire.bus import Bucket, Bus
 from wire.errors import BadRequestError, BrambleError, BusError, ModelRejectedError
 from wire.messages import Assignment, Shard, ShardReport, ShardState, decode
 
-BUCKET_RETRY_S = 1.0
+BUCKET_RETRY_S = 0.25
 
 _log = logging.getLogger("bramble.agent")
 
@@ -92,7 +92,7 @@ class Reconciler:
             BusError: it is not there.
 
         """
-        return await self._bus.blobs(subjects.MODELS_STORE)
+        return await self._bus.blobs(subjects.MODELS_STORE, create=False)
 
     def mark_broken(self, shard: Shard, reason: str) -> None:
         """Take note that a shard that was ready keeps failing: it has to prove itself anew."""
@@ -225,7 +225,7 @@ class Reconciler:
         """Open a bucket, however long it takes: a JetStream cluster is without a leader for seconds at a time."""
         while True:
             try:
-                return await self._bus.bucket(name)
+                return await self._bus.bucket(name, create=False)
             except BusError as error:
                 _log.warning("no bucket", extra={"action": "open_bucket", "bucket": name, "error": str(error)})
                 await asyncio.sleep(BUCKET_RETRY_S)

@@ -73,7 +73,7 @@ class Teller:
             await asyncio.sleep(LOOK_S)
 
     async def _examine(self) -> tuple[Finding, ...]:
-        subject = subjects.CONTROL.build(noun="cluster", verb="status")
+        subject = subjects.CONTROL.build(user=self._bus.user, noun="cluster", verb="status")
         try:
             reply = await self._bus.control.request(subject, b"{}", within=ASK_S)
             self._status = decode(reply.data, ClusterStatus)

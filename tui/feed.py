@@ -99,7 +99,7 @@ class LiveFeed:
         """
         if self._bus is None:
             raise BusError("not connected", remedy="try again once the connection is back")
-        subject, payload = _address(action)
+        subject, payload = _address(action, self._bus.user)
         return decode((await _ask(self._bus, subject, payload, within=ACT_S)).data, Done).text
 
     async def _follow(self, bus: Bus, put: Put) -> None:
@@ -126,17 +126,17 @@ class LiveFeed:
             event.clear()
 
 
-def _address(action: Action) -> tuple[str, bytes]:
-    """Return the subject and the payload of an action."""
+def _address(action: Action, user: str) -> tuple[str, bytes]:
+    """Return the subject and the payload of a user's action."""
     match action:
         case Drain(node):
             return subjects.NODE_COMMAND.build(node=node, verb="drain"), b"{}"
         case Undrain(node):
             return subjects.NODE_COMMAND.build(node=node, verb="undrain"), b"{}"
         case AddCamera(config):
-            return subjects.CONTROL.build(noun="camera", verb="add"), encode(config)
+            return subjects.CONTROL.build(user=user, noun="camera", verb="add"), encode(config)
         case RemoveCamera(camera):
-            return subjects.CONTROL.build(noun="camera", verb="remove"), encode(NameRequest(name=camera))
+            return subjects.CONTROL.build(user=user, noun="camera", verb="remove"), encode(NameRequest(name=camera))
 
 
 class _ResultsTap:
@@ -209,7 +209,7 @@ def _make_event_handler(family: subjects.Subject, put: Put) -> Callable[[Receive
 
 
 async def _take_status(bus: Bus, put: Put) -> None:
-    subject = subjects.CONTROL.build(noun="cluster", verb="status")
+    subject = subjects.CONTROL.build(user=bus.user, noun="cluster", verb="status")
     try:
         put(StatusTaken(decode((await _ask(bus, subject, b"{}", within=ASK_S)).data, ClusterStatus)))
     except (NoRespondersError, AnswerTimeoutError) as error:
@@ -224,7 +224,7 @@ async def _take_status(bus: Bus, put: Put) -> None:
 async def _take_picture(bus: Bus, camera: str | None, put: Put) -> None:
     if camera is None:
         return
-    subject = subjects.CONTROL.build(noun="camera", verb="snapshot")
+    subject = subjects.CONTROL.build(user=bus.user, noun="camera", verb="snapshot")
     try:
         reply = await _ask(bus, subject, encode(NameRequest(name=camera)), within=ASK_S)
     except BusError as error:

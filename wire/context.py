@@ -13,9 +13,13 @@ from pathlib import Path
 import msgspec
 
 from wire.errors import BadRequestError
+from wire.ids import is_token
 from wire.redact import redact_url
+from wire.subjects import INBOXES
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
+ANONYMOUS = "anonymous"
+"""Who we are to a server without users."""
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,6 +32,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     token: str = ""
     creds: str = ""  # path
     nkey: str = ""  # path of the seed
+    user_jwt: str = ""  # the signed claim that belongs to the seed; no secret
+    user_seed: str = ""  # in place of a path
     cert: str = ""  # path
     key: str = ""  # path
     ca: str = ""  # path
@@ -37,9 +43,26 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"Context({redact_url(self.url)!r})"
 
     @property
+    def user_name(self) -> str:
+        """Who we are to the cluster: the name in the claim, which the inbox's prefix repeats."""
+        name = self.inbox_prefix.removeprefix(INBOXES)
+        return name if name != self.inbox_prefix and is_token(name) else ANONYMOUS
+
+    @property
     def servers(self) -> list[str]:
         """The server URLs, one each."""
         return [part.strip() for part in self.url.split(",") if part.strip()]
+
+
+def inbox_prefix_of(user: str) -> str:
+    """Return the prefix of the inboxes in which a user, and nobody else, may listen."""
+    return f"{INBOXES}{user}"
+
+
+def is_inbox_of(user: str, reply: str) -> bool:
+    """Tell whether an answer on ``reply`` reaches that user, and nobody else."""
+    prefix = "_INBOX" if user == ANONYMOUS else inbox_prefix_of(user)
+    return reply.startswith(f"{prefix}.")
 
 
 def config_home(environ: Mapping[str, str]) -> Path:

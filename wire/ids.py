@@ -30,6 +30,11 @@ DIRECT = "direct"
 """The batch of jobs that were published without one, on ``jobs.<model>``."""
 
 
+def is_token(value: str) -> bool:
+    """Tell whether ``value`` can be part of a subject."""
+    return _TOKEN.match(value) is not None
+
+
 def check_token(value: str, what: str) -> str:
     """Return ``value`` if it can be part of a subject.
 
@@ -37,7 +42,7 @@ def check_token(value: str, what: str) -> str:
         BadRequestError: it cannot; the message says which name it was.
 
     """
-    if not _TOKEN.match(value):
+    if not is_token(value):
         raise BadRequestError(
             f"{what} {value[:80]!r} is not a valid name",
             remedy="use 1 to 64 of the characters A-Z a-z 0-9 _ -",

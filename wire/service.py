@@ -37,7 +37,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-EndpointHandler = Callable[[Received], Awaitable[Reply]]
+EndpointHandler = Callable[[Received], Awaitable[Reply | None]]
+"""Returns None where whoever sent the request is to hear nothing."""
 
 
 @dataclass(slots=True)
@@ -137,7 +138,7 @@ class Service:
         endpoint.requests += 1
         try:
             reply = await endpoint.handler(message)
-            if message.reply:
+            if reply is not None and message.reply:
                 await self._link.publish(message.reply, reply.payload, headers=reply.headers)
         except BusError as error:
             endpoint.errors += 1

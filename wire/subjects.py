@@ -79,7 +79,7 @@ CONTROLLER_STATUS = Subject("controller.{controller}.status", "a controller's du
 CONTROLLER_EVENT = Subject("controller.{controller}.event.{kind}", "what happened to a controller or the cluster")
 CAMERA_SNAPSHOT = Subject("camera.{camera}.snapshot", "asked by controllers of the one that owns the camera")
 
-CONTROL = Subject("control.{noun}.{verb}", "what an operator asks of the controllers")
+CONTROL = Subject("control.{user}.{noun}.{verb}", "what somebody asks of the controllers, and who it is")
 
 TABLE: tuple[Subject, ...] = (
     INFER,
@@ -103,6 +103,9 @@ TABLE: tuple[Subject, ...] = (
     CONTROLLER_EVENT,
     CONTROL,
 )
+
+INBOXES = "_INBOX_"
+"""A user's answers come to ``_INBOX_<name>.>``, where nobody else may listen."""
 
 CONFIG_BUCKET = "config"
 ASSIGNMENTS_BUCKET = "assignments"

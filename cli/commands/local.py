@@ -93,6 +93,7 @@ def describe(local: LocalCluster) -> dict[str, str | tuple[str, ...]]:
     return {
         "url": local.context.url,
         "context": str(local.context_file),
+        "access": str(local.access),
         "nodes": local.nodes,
         "models": local.models,
         "metrics": local.metrics,
@@ -102,15 +103,15 @@ def describe(local: LocalCluster) -> dict[str, str | tuple[str, ...]]:
 def explain_use(local: LocalCluster, *, saved: bool) -> list[str]:
     """Return the lines that tell a person how to use the cluster."""
     model = local.models[0]
-    url = local.context.url
     lines = [
         f"{len(local.nodes)} nodes serve {', '.join(local.models)}",
-        f"url      {url}",
+        f"url      {local.context.url}",
         f"context  {local.context_file}",
+        f"access   {local.access}",
         f"metrics  {local.metrics}",
         "",
         "In another terminal:",
-        f"  export NATS_URL='{url}'",
+        f"  export NATS_CONTEXT='{local.context_file}'",
         "  bramble status",
         f"  bramble infer cat.jpg --model {model}",
         f"  nats req infer.{model} < cat.jpg",
@@ -119,4 +120,4 @@ def explain_use(local: LocalCluster, *, saved: bool) -> list[str]:
         "",
         "Ctrl-C stops everything.",
     ]
-    return [*lines[:4], f"nats     nats --context {CONTEXT_NAME} …", *lines[4:]] if saved else lines
+    return [*lines[:5], f"nats     nats --context {CONTEXT_NAME} …", *lines[5:]] if saved else lines

@@ -160,7 +160,7 @@ async def _measure(cluster: Cluster, report: PlanReport, seconds: float) -> Satu
 async def _fetch_picture(cluster: Cluster, digest: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="bramble-picture-") as directory:
         path = Path(directory, "picture")
-        store = await cluster.bus.blobs(MODELS_STORE)
+        store = await cluster.bus.blobs(MODELS_STORE, create=False)
         await store.get_file(digest, path)
         return await asyncio.to_thread(path.read_bytes)
 

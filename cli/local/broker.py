@@ -1,4 +1,4 @@
-"""An embedded nats-server: loopback only, on a free port, with a password of its own."""
+"""An embedded nats-server: loopback only, on a free port."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from pathlib import Path
 
 from wire.context import Context
 from wire.errors import BusError
+from wire.identity import write_private
 
 READY_S = 10.0
 STOP_S = 5.0
+TRUST_FILE = "trust.conf"
 
 _CONFIG = """\
 host: 127.0.0.1
@@ -36,15 +38,21 @@ jetstream {{
   max_file: 4GB
   sync_interval: always
 }}
+include "{trust}"
+"""
+_ONE_USER = """\
 authorization {{
-  user: "{user}"
+  user: "bramble"
   password: "{password}"
 }}
 """
 
 
 class Broker:
-    """A nats-server process. Its files, the password among them, are in a directory that only its user can read."""
+    """A nats-server process, its files in a directory that only its user can read.
+
+    It trusts whom ``trust`` says; without, it has one user, who may do everything and whom ``context`` lets in.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], context: Context, directory: Path) -> None:
         self._process = process
@@ -58,6 +66,7 @@ class Broker:
         *,
         port: int | None = None,
         password: str | None = None,
+        trust: str | None = None,
         on_spawn: Callable[[int], None] | None = None,
     ) -> Broker:
         """Start a server and wait until it listens. What an earlier one stored in the directory is there again.
@@ -65,7 +74,8 @@ class Broker:
         Args:
             directory: where its files go; made if it is not there.
             port: the TCP port; None takes a free one.
-            password: of its one user; None makes one up.
+            password: of the one user of a server that trusts no operator; None makes one up.
+            trust: the part of its configuration that says who may come in, as ``cli.access`` renders it.
             on_spawn: called with the process id, which is its process group too, before the wait.
 
         Raises:
@@ -74,10 +84,9 @@ class Broker:
         """
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         secret = password or secrets.token_urlsafe(24)
+        write_private(directory / TRUST_FILE, trust or _ONE_USER.format(password=secret))
         config = directory / "nats-server.conf"
-        text = _CONFIG.format(port=port or -1, directory=directory, user="bramble", password=secret)
-        with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+        write_private(config, _CONFIG.format(port=port or -1, directory=directory, trust=TRUST_FILE))
         process = subprocess.Popen(
             [_find_server(), "--config", str(config)],
             stdin=subprocess.DEVNULL,
@@ -94,7 +103,7 @@ class Broker:
             process.kill()
             process.wait(STOP_S)
             raise
-        url = f"nats://bramble:{secret}@127.0.0.1:{found}"
+        url = f"nats://127.0.0.1:{found}" if trust else f"nats://bramble:{secret}@127.0.0.1:{found}"
         return cls(process, Context(url=url, description="a local Bramble cluster"), directory)
 
     @property

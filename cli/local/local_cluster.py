@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
 
+from cli.access.authority import Authority
+from cli.access.contexts import write_context
+from cli.access.server_config import render_trust
 from cli.cluster import Cluster
 from cli.connection import open_cluster
 from cli.local.broker import Broker
@@ -25,10 +28,13 @@ from cli.push import push_model
 from cli.signing import own_key_file, public_file, take_key
 from modelkit.library import Library
 from modelkit.manifest import Manifest
-from wire.context import Context, save_context
+from wire.context import Context, load_context
 from wire.errors import AnswerTimeoutError, InternalError, NoRespondersError
 from wire.messages import ClusterStatus
+from wire.permissions import Role
 
+CLUSTER = "local"
+OPERATOR = "operator"
 READY_S = 120.0  # first start: every node proves every model in a child process of its own
 POLL_S = 0.1
 MAX_RESTARTS = 3  # while starting; later a program is restarted for ever
@@ -55,6 +61,7 @@ class LocalCluster:
 
     context: Context
     context_file: Path
+    access: Path  # the directory of `bramble access`
     directory: Path
     nodes: tuple[str, ...]
     models: tuple[str, ...]
@@ -94,7 +101,7 @@ def _remove(directory: Path, report: Report) -> None:
 
 
 def _keep_logs(directory: Path) -> None:
-    """Remove all but the logs: what the broker stored is large, and its password is nobody's business any more."""
+    """Remove all but the logs: what the broker stored is large, and the keys are nobody's business any more."""
     for path in directory.rglob("*"):
         if path.is_file() and path.suffix != ".log":
             path.unlink()
@@ -104,26 +111,37 @@ def _keep_logs(directory: Path) -> None:
 async def _run_in(directory: Path, spec: LocalSpec, report: Report) -> AsyncIterator[LocalCluster]:
     leash = Leash(directory)
     try:
-        keeper = _BrokerKeeper(
-            await asyncio.to_thread(_start_broker, directory / "broker", leash, spec.port), leash, report
+        authority = Authority.create(directory / "access", cluster=CLUSTER)
+        trust = render_trust(authority, store=directory / "broker" / "accounts")
+        broker = await asyncio.to_thread(
+            Broker.start, directory / "broker", port=spec.port, trust=trust, on_spawn=leash.hold
         )
+        keeper = _BrokerKeeper(broker, trust, leash, report)
         try:
-            context_file = directory / "context.json"
-            save_context(keeper.broker.context, context_file)
+            authority.serve_at(broker.context.url)
+
+            def let_in(name: str, role: Role) -> Path:
+                path = directory / f"{name}.json"
+                write_context(authority, name, role, path)
+                return path
+
+            context_file = let_in(OPERATOR, Role.OPERATOR)
+            context = load_context(str(context_file))
             nodes = tuple(f"node-{number}" for number in range(1, spec.nodes + 1))
             take_key(None)  # the agents trust its public half
             names = name_controllers(spec.controllers)
-            specs = [_controller(directory, context_file, name, spec.traces) for name in names]
-            specs += [_agent(directory, context_file, node, simulated=spec.simulated) for node in nodes]
+            specs = [_controller(directory, let_in(name, Role.CONTROLLER), name, spec.traces) for name in names]
+            specs += [_agent(directory, let_in(node, Role.AGENT), node, simulated=spec.simulated) for node in nodes]
             programs = [Program(each, leash, report) for each in specs]
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(each.run(), name=each.spec.name) for each in programs]
                 tasks.append(group.create_task(keeper.run(), name="broker"))
-                async with open_cluster(keeper.broker.context) as cluster:
+                async with open_cluster(context) as cluster:
                     status = await _make_ready(cluster, spec, nodes, programs, report)
                     yield LocalCluster(
-                        context=keeper.broker.context,
+                        context=context,
                         context_file=context_file,
+                        access=authority.directory,
                         directory=directory,
                         nodes=nodes,
                         models=tuple(manifest.name for manifest in spec.manifests),
@@ -190,8 +208,9 @@ def _check_start(programs: Sequence[Program], missing: Sequence[str], *, late: b
 class _BrokerKeeper:
     """Starts the broker again, on the same port and with the same store, when it dies; the leash's holder likewise."""
 
-    def __init__(self, broker: Broker, leash: Leash, report: Report) -> None:
+    def __init__(self, broker: Broker, trust: str, leash: Leash, report: Report) -> None:
         self.broker = broker
+        self._trust = trust
         self._leash = leash
         self._report = report
 
@@ -206,14 +225,13 @@ class _BrokerKeeper:
                 continue
             self._report(f"the broker {describe_exit(code)}; starting it again")
             self._leash.release(self.broker.pid)
-            address = urlsplit(self.broker.context.url)
             self.broker = await asyncio.to_thread(
-                _start_broker, self.broker.directory, self._leash, address.port, password=address.password
+                Broker.start,
+                self.broker.directory,
+                port=urlsplit(self.broker.context.url).port,
+                trust=self._trust,  # who was revoked since is in the broker's own store
+                on_spawn=self._leash.hold,
             )
-
-
-def _start_broker(directory: Path, leash: Leash, port: int | None, *, password: str | None = None) -> Broker:
-    return Broker.start(directory, port=port, password=password, on_spawn=leash.hold)
 
 
 def name_controllers(number: int) -> list[str]:

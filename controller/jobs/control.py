@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from controller.catalogue import Catalogue
+from controller.control_endpoints import add_control_endpoint
 from controller.jobs.counts import Counts
 from controller.jobs.desk import JobDesk
 from controller.jobs.ticket import Ticket, read_ticket
@@ -58,7 +59,7 @@ class JobControl:
             ("retry", self._retry),
             ("forget", self._forget),
         ):
-            service.add_endpoint(f"jobs-{verb}", subjects.CONTROL.build(noun="jobs", verb=verb), handler)
+            add_control_endpoint(service, "jobs", verb, handler)
 
     async def _list(self, message: Received) -> Reply:
         batch = decode(message.data, BatchRequest).batch

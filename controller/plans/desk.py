@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from controller.control_endpoints import add_control_endpoint
 from controller.plans.keeper import Keeper
 from controller.plans.proposal import propose
 from controller.surveying.surveyor import Surveyor
-from wire import subjects
 from wire.bus import Received
 from wire.messages import Done, NameRequest, decode, encode
 from wire.plans import PlanRequest
@@ -17,7 +17,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 class PlanDesk:
-    """Answers ``control.plan.<verb>``."""
+    """Answers ``control.<user>.plan.<verb>``."""
 
     def __init__(self, surveyor: Surveyor, keeper: Keeper) -> None:
         self._surveyor = surveyor
@@ -31,7 +31,7 @@ class PlanDesk:
             ("reset", self._reset),
             ("show", self._show),
         ):
-            service.add_endpoint(f"plan-{verb}", subjects.CONTROL.build(noun="plan", verb=verb), handler)
+            add_control_endpoint(service, "plan", verb, handler)
 
     async def _make(self, message: Received) -> Reply:
         request = decode(message.data, PlanRequest)

@@ -42,6 +42,9 @@ class RunningAgent:
         cls, bus: Bus, context: Context, tmp_path: Path, *arguments: str, node: str = "pi1", backends: str = "simulated"
     ) -> AsyncIterator[Self]:
         """Start an agent, wait for its first heartbeat, and end it with the test."""
+        await bus.blobs(subjects.MODELS_STORE)  # a controller makes these when it starts; agents may not
+        await bus.bucket(subjects.CONFIG_BUCKET)
+        await bus.bucket(subjects.ASSIGNMENTS_BUCKET)
         file = tmp_path / "context.json"
         save_context(context, file)
         log = tmp_path / f"{node}.log"

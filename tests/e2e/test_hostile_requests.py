@@ -14,7 +14,7 @@ from tests.agent_testing.models import claim_size, make_jpeg
 from tests.e2e.local_process import LocalProcess
 from tests.testing.raw_client import raw_client
 from wire.bus import Bus
-from wire.context import Context, load_context
+from wire.context import load_context
 from wire.errors import ErrorCode
 
 pytestmark = pytest.mark.e2e
@@ -37,7 +37,7 @@ HOSTILE = {
 async def ask(
     local: LocalProcess, payload: bytes, headers: bytes | None, model: str = "mobilenet_v2"
 ) -> dict[str, object]:
-    async with raw_client(Context(url=local.told["url"])) as raw:
+    async with raw_client(load_context(local.told["context"])) as raw:
         return json.loads(await raw.request(f"infer.{model}", payload, headers=headers))
 
 

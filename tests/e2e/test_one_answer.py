@@ -14,7 +14,7 @@ import pytest
 from modelkit.library import Library
 from tests.e2e.local_process import LocalProcess, bramble, start_local_process
 from tests.testing.raw_client import raw_client
-from wire.context import Context
+from wire.context import load_context
 
 pytestmark = pytest.mark.e2e
 
@@ -43,7 +43,7 @@ def known_picture(library: Library, model: str) -> bytes:
 
 def ask_raw(local: LocalProcess, model: str, picture: bytes, headers: bytes | None = None) -> bytes:
     async def ask() -> bytes:
-        async with raw_client(Context(url=local.told["url"])) as raw:
+        async with raw_client(load_context(local.told["context"])) as raw:
             return await raw.request(f"infer.{model}", picture, headers=headers)
 
     return asyncio.run(ask())
@@ -63,7 +63,7 @@ def test_a_shell_pipe_bramble_infer_a_raw_socket_and_the_nats_command_give_the_s
     raw = ask_raw(real, model, cat_jpeg)
     with file.open("rb") as picture:
         natted = subprocess.run(
-            [nats_command, "-s", real.told["url"], "req", f"infer.{model}", "--raw", "--force-stdin"],
+            [nats_command, "--context", real.told["context"], "req", f"infer.{model}", "--raw", "--force-stdin"],
             stdin=picture, capture_output=True, timeout=60, check=True,
         )  # fmt: skip
     answers = [json.loads(piped.stdout)["result"], asked["result"], json.loads(raw), json.loads(natted.stdout)]

@@ -67,19 +67,13 @@ def test_every_line_of_the_readme_does_what_it_says(
 ) -> None:
     (tmp_path / "cat.jpg").write_bytes(cat_jpeg)
     path = f"{Path(sys.executable).parent}:{Path(nats_command).parent}:{os.environ['PATH']}"
-    env = {
-        "PATH": path,
-        "HOME": str(tmp_path),
-        "NATS_CONTEXT": cluster.told["context"],
-        "NATS_URL": cluster.told["url"],
-    }
+    env = {"PATH": path, "HOME": str(tmp_path), "NATS_CONTEXT": cluster.told["context"]}
     env |= {"TERM": "xterm-256color", "COLUMNS": "160", "LINES": "50"}
     lines = readme_lines()
     assert len(lines) >= 15
     said: dict[str, str] = {}
     for line in lines:
-        own = {key: value for key, value in env.items() if not (line.startswith("nats ") and key == "NATS_CONTEXT")}
-        code, said[line] = run_on_terminal(line, cwd=tmp_path, env=own)
+        code, said[line] = run_on_terminal(line, cwd=tmp_path, env=env)
         assert code == 0, f"{line}\n{said[line]}"
     assert "Egyptian cat" in said["nats req infer.mobilenet_v2 < cat.jpg"]
     assert "Egyptian cat" in said["cat cat.jpg | bramble infer - --model mobilenet_v2 --json"]

@@ -140,7 +140,7 @@ class DeskBench:
         return await self._ask("forget", BatchRequest(batch=batch))
 
     async def _ask(self, verb: str, message: Message) -> bytes:
-        subject = subjects.CONTROL.build(noun="jobs", verb=verb)
+        subject = subjects.CONTROL.build(user=self.bus.user, noun="jobs", verb=verb)
         return (await self.bus.control.request(subject, encode(message), within=WITHIN_S)).data
 
 

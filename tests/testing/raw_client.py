@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from tests.testing.secured import read_credentials
 from wire.context import Context
 
 WAIT_S = 5.0
@@ -16,9 +18,10 @@ WAIT_S = 5.0
 class RawClient:
     """One connection; every wait is bounded."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inbox: str) -> None:
         self._reader = reader
         self._writer = writer
+        self._inbox = inbox
 
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
@@ -37,10 +40,11 @@ class RawClient:
 
     async def request(self, subject: str, payload: bytes, *, headers: bytes | None = None) -> bytes:
         """Return the payload of the first answer."""
-        await self.send(b"SUB _INBOX.raw 1\r\n")
+        inbox = f"{self._inbox}.raw"
+        await self.send(f"SUB {inbox} 1\r\n".encode())
         size = len(headers or b"")
-        verb = "PUB" if headers is None else f"HPUB {subject} _INBOX.raw {size} {size + len(payload)}"
-        line = f"{verb} {subject} _INBOX.raw {len(payload)}" if headers is None else verb
+        verb = "PUB" if headers is None else f"HPUB {subject} {inbox} {size} {size + len(payload)}"
+        line = f"{verb} {subject} {inbox} {len(payload)}" if headers is None else verb
         await self.send(line.encode() + b"\r\n" + (headers or b"") + payload + b"\r\n")
         line_in = await self._skip_to(b"MSG", b"HMSG")
         sizes = line_in.split()
@@ -49,6 +53,21 @@ class RawClient:
         body = await asyncio.wait_for(self._reader.readexactly(total + 2), WAIT_S)
         await self.send(b"UNSUB 1\r\n")
         return body[skip:-2]
+
+    async def provoke(self, commands: bytes) -> list[str]:
+        """Send commands at once and return what the server has against them, in its own words."""
+        await self.send(commands + b"PING\r\n")
+        said: list[str] = []
+        while not (line := await asyncio.wait_for(self._reader.readline(), WAIT_S)).startswith(b"PONG"):
+            if not line:
+                raise ConnectionError(f"the server closed the connection after {said}")
+            if line.startswith(b"-ERR"):
+                said.append(line.decode().strip())
+        return said
+
+    async def await_message(self) -> bytes:
+        """Return the protocol line of the next message that comes in."""
+        return await self._skip_to(b"MSG", b"HMSG")
 
     async def _skip_to(self, *wanted: bytes) -> bytes:
         while True:
@@ -66,9 +85,17 @@ async def raw_client(context: Context) -> AsyncIterator[RawClient]:
     """Connect and log in."""
     url = urlsplit(context.url)
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
-    await asyncio.wait_for(reader.readline(), WAIT_S)
-    options = {"user": url.username, "pass": url.password, "headers": True, "no_responders": True, "verbose": False}
-    client = RawClient(reader, writer)
+    info = json.loads((await asyncio.wait_for(reader.readline(), WAIT_S)).removeprefix(b"INFO "))
+    options = {"headers": True, "no_responders": True, "verbose": False}
+    if context.creds:
+        claim, pair = read_credentials(context)
+        options |= {
+            "jwt": claim,
+            "sig": base64.urlsafe_b64encode(pair.sign(info["nonce"].encode())).decode().rstrip("="),
+        }
+    else:
+        options |= {"user": url.username, "pass": url.password}
+    client = RawClient(reader, writer, context.inbox_prefix or "_INBOX")
     await client.send(b"CONNECT " + json.dumps(options).encode() + b"\r\n")
     try:
         yield client

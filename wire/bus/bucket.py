@@ -5,60 +5,56 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import nats.errors
 import nats.js.errors
 from nats.js.kv import KeyValue
 
+from wire.bus.hearing import GONE, RELIST_S, Entry, hear
 from wire.bus.link import Link
 from wire.bus.replicas import create_replicated
 from wire.cancellation import heed_cancellation
 from wire.errors import BusError
 
-RELIST_S = 30.0
-"""How often a follower reads everything again, so that a lost notice cannot last."""
-
-_GONE = ("DEL", "PURGE")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A value and the revision under which the server keeps it."""
-
-    value: bytes
-    revision: int
-
 
 class Bucket:
     """One bucket."""
 
-    def __init__(self, link: Link, inner: KeyValue, name: str) -> None:
+    def __init__(self, link: Link, inner: KeyValue, name: str, *, trusted: bool) -> None:
         self._link = link
         self._inner = inner
+        self._trusted = trusted
         self.name = name
 
     @classmethod
-    async def open(cls, link: Link, name: str) -> Bucket:
-        """Open the bucket, and create it on disk where it does not exist.
+    async def open(cls, link: Link, name: str, *, create: bool) -> Bucket:
+        """Open the bucket; ``create`` makes it on disk where it does not exist.
+
+        Only controllers may create. Others read one value at a time, of keys that they are permitted.
 
         Raises:
-            BusError: JetStream is not there or refused.
+            NotAuthorisedError: this user may not open it.
+            BusError: JetStream is not there or refused, or there is no such bucket.
 
         """
         jetstream = link.client.jetstream()
+        stream, prefix = f"KV_{name}", f"$KV.{name}."
         try:
             try:
-                inner = await jetstream.key_value(name)
+                await jetstream.key_value(name)
             except nats.js.errors.NotFoundError:
-                inner = await create_replicated(
-                    lambda replicas: jetstream.create_key_value(bucket=name, history=1, replicas=replicas)
+                if not create:
+                    raise BusError(f"there is no bucket {name} yet", remedy="start a controller: it makes it") from None
+                await create_replicated(
+                    lambda replicas: jetstream.create_key_value(bucket=name, history=1, replicas=replicas, direct=True)
                 )
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(
                 f"the bucket {name} cannot be opened: {error!r}", remedy="is JetStream on in the server?"
             ) from error
-        return cls(link, inner, name)
+        # Whoever writes reads from the leader, which has what was just written; a direct answer may be a little older.
+        inner = KeyValue(name=name, stream=stream, pre=prefix, js=jetstream, direct=not create)
+        return cls(link, inner, name, trusted=create)
 
     async def put(self, key: str, value: bytes) -> None:
         """Write a value. It is acknowledged when this returns.
@@ -131,12 +127,20 @@ class Bucket:
         """Yield all keys that match ``pattern`` with their values: at once, and whole again after every change.
 
         Survives the server's restart: after each reconnection everything is read anew.
+
+        Raises:
+            NotAuthorisedError: this user may not follow these keys.
+
         """
         async for entries in self.follow_entries(pattern):
             yield {key: entry.value for key, entry in entries.items()}
 
     async def follow_entries(self, pattern: str) -> AsyncIterator[dict[str, Entry]]:
         """Yield as :meth:`follow` does, with revisions."""
+        if not self._trusted:
+            async for heard in hear(self._link, self._inner, self.name, pattern):
+                yield heard
+            return
         known: dict[str, Entry] | None = None
         reconnected = asyncio.Event()
         self._link.call_on_reconnect(reconnected.set)
@@ -169,7 +173,7 @@ class Bucket:
                 heed_cancellation()
                 if entry is None:
                     whole = True
-                elif entry.operation in _GONE:
+                elif entry.operation in GONE:
                     state.pop(entry.key, None)
                 else:
                     state[entry.key] = Entry(entry.value or b"", entry.revision or 0)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from wire.bus.bucket import Bucket
 from wire.bus.link import Link
 from wire.bus.store import BlobStore
 from wire.context import Context
+from wire.errors import BrambleError
 
 
 class Bus:
     """The data and the control connection of one program."""
 
-    def __init__(self, data: Link, control: Link) -> None:
+    def __init__(self, data: Link, control: Link, *, user: str) -> None:
         self.data = data
         self.control = control
+        self.user = user
 
     @classmethod
     @asynccontextmanager
@@ -32,7 +34,7 @@ class Bus:
         try:
             control = await Link.open(context, name=f"{name}-control")
             try:
-                yield cls(data, control)
+                yield cls(data, control, user=context.user_name)
             finally:
                 await control.close()
         finally:
@@ -43,10 +45,20 @@ class Bus:
         """Whether both connections are up."""
         return self.data.connected and self.control.connected
 
-    async def bucket(self, name: str) -> Bucket:
-        """Open a key-value bucket."""
-        return await Bucket.open(self.control, name)
+    @property
+    def ended(self) -> BrambleError | None:
+        """Why a connection is closed for good; None while both live, or come back."""
+        return self.data.ended or self.control.ended
 
-    async def blobs(self, name: str) -> BlobStore:
-        """Open an object store."""
-        return await BlobStore.open(self.control, name)
+    def call_on_end(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called when a connection is closed for good, though nobody asked."""
+        self.data.call_on_end(callback)
+        self.control.call_on_end(callback)
+
+    async def bucket(self, name: str, *, create: bool = True) -> Bucket:
+        """Open a key-value bucket; only controllers may make one that is not there."""
+        return await Bucket.open(self.control, name, create=create)
+
+    async def blobs(self, name: str, *, create: bool = True) -> BlobStore:
+        """Open an object store; only controllers may make one that is not there."""
+        return await BlobStore.open(self.control, name, create=create)

@@ -3,28 +3,86 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError, SlowConsumerError
 
 from wire.context import Context
 from wire.errors import BadRequestError, BusError, NotAuthorisedError
+from wire.identity import KeyPair, read_key_pair
 from wire.redact import redact_url
 
 MALFORMED = "Bramble-Malformed"
 """Set on a message whose headers could not be read, so that its receiver can refuse it."""
 
+ROLES_REMEDY = "see what each role may do with `bramble access matrix`"
+_VIOLATION = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"")
+_UNKNOWN_USER = re.compile(r"authori[sz]ation|authentication (?!timeout)")
+
 _log = logging.getLogger("bramble.bus")
 
 
 class GuardedClient(Client):
-    """A client that survives malformed headers, and servers that accept and stay silent."""
+    """A client that survives malformed headers and silent servers, and tells whoever asks what is not permitted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asking: dict[str, set[asyncio.Timeout]] = {}  # by subject, in lower case as nats-py's errors are
+        self.wants_tls = False
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,  # noqa: ASYNC109 - nats-py's signature
+        old_style: bool = False,  # noqa: FBT001, FBT002 - likewise
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        """Send a request, and do not wait for an answer to what the server did not let through.
+
+        Raises:
+            NotAuthorisedError: this user may not publish there.
+
+        """
+        key = subject.lower()
+        guard = asyncio.timeout(None)
+        asking = self._asking.setdefault(key, set())
+        asking.add(guard)
+        try:
+            async with guard:
+                return await super().request(subject, payload, timeout, old_style, headers)
+        except TimeoutError:
+            if guard.expired():
+                raise NotAuthorisedError(f"this user may not publish to {subject}", remedy=ROLES_REMEDY) from None
+            raise
+        finally:
+            asking.discard(guard)
+            if not asking and self._asking.get(key) is asking:
+                del self._asking[key]
+
+    async def _process_err(self, err_msg: str) -> None:
+        refused = find_violation(err_msg)
+        if refused and refused[0] == "publish" and (asking := self._asking.get(refused[1])):
+            for guard in asking:
+                if not guard.expired():
+                    guard.reschedule(asyncio.get_running_loop().time())
+            return
+        await super()._process_err(err_msg)
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002
+        if initial_connection and self.wants_tls and not info.get("tls_required"):
+            # nats-py would go on in plain text: whoever sits in between could ask for that.
+            raise NatsError("nats: the server offers no TLS, and this context wants it")
+        await super()._process_info(info, initial_connection)
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         try:
@@ -37,13 +95,25 @@ class GuardedClient(Client):
         return found
 
     async def _process_connect_init(self) -> None:
+        transport = self._transport
+        assert transport is not None  # nats-py has just opened it
+        read_line = transport.readline
+
+        async def read_answer() -> bytes:
+            # A server that takes its time asks whether we live: nats-py would take that for its consent.
+            while (line := await read_line()).rstrip() == b"PING":
+                transport.write(b"PONG\r\n")
+            return bytes(line)
+
+        transport.readline = read_answer  # type: ignore[method-assign]
         try:
             await super()._process_connect_init()
         except BaseException:
             # A frozen server accepts and stays silent; nats-py's next attempt would leave this socket open.
-            if self._transport:
-                self._transport.close()
+            transport.close()
             raise
+        finally:
+            del transport.readline  # the instance's own, which was in front of the class's
 
 
 async def open_client(
@@ -53,7 +123,8 @@ async def open_client(
     on_error: Callable[[Exception], Awaitable[None]],
     on_disconnect: Callable[[], Awaitable[None]],
     on_reconnect: Callable[[], Awaitable[None]],
-) -> Client:
+    on_close: Callable[[], Awaitable[None]],
+) -> GuardedClient:
     """Connect once and then reconnect for ever.
 
     Raises:
@@ -62,6 +133,7 @@ async def open_client(
 
     """
     client = GuardedClient()
+    client.wants_tls = wants_tls(context)
     refusals: list[Exception] = []
 
     async def note_error(error: Exception) -> None:
@@ -75,6 +147,7 @@ async def open_client(
             error_cb=note_error,
             disconnected_cb=on_disconnect,
             reconnected_cb=on_reconnect,
+            closed_cb=on_close,
             connect_timeout=2,
             ping_interval=1,
             max_outstanding_pings=2,
@@ -107,13 +180,34 @@ def _credentials(context: Context) -> dict[str, Any]:
         found["token"] = context.token
     if context.creds:
         found["user_credentials"] = str(Path(context.creds).expanduser())
-    if context.nkey:
+    elif context.user_jwt:
+        pair = KeyPair(context.user_seed) if context.user_seed else read_key_pair(Path(context.nkey).expanduser())
+        found["user_jwt_cb"] = context.user_jwt.encode
+        found["signature_cb"] = lambda nonce: base64.b64encode(pair.sign(nonce.encode()))
+    elif context.nkey:
         found["nkeys_seed"] = str(Path(context.nkey).expanduser())
     if context.inbox_prefix:
         found["inbox_prefix"] = context.inbox_prefix
-    if context.ca or context.cert:
+    if wants_tls(context):
         found["tls"] = _tls(context)
     return found
+
+
+def wants_tls(context: Context) -> bool:
+    """Tell whether the context asks for an encrypted connection."""
+    return bool(context.ca or context.cert) or any(each.startswith(("tls://", "wss://")) for each in context.servers)
+
+
+def find_violation(text: str) -> tuple[str, str] | None:
+    """Return ``publish`` or ``subscription``, and the subject in lower case, of what the server did not permit."""
+    found = _VIOLATION.search(text.lower())
+    return (found[1], found[2]) if found else None
+
+
+def is_unknown_user(error: Exception) -> bool:
+    """Tell whether the server does not know this user, or not any more."""
+    text = str(error).lower()
+    return not find_violation(text) and _UNKNOWN_USER.search(text) is not None
 
 
 def _tls(context: Context) -> ssl.SSLContext:
@@ -129,14 +223,18 @@ def _tls(context: Context) -> ssl.SSLContext:
     return tls
 
 
+def refuse_user(where: str) -> NotAuthorisedError:
+    """Return the error for a user that the server at ``where`` does not know, or not any more."""
+    return NotAuthorisedError(
+        f"the NATS server at {where} refused this user: its key is unknown, revoked or expired",
+        remedy="have an operator run `bramble access list`, and use the context that `bramble access add` writes",
+    )
+
+
 def _explain(error: Exception, refusals: list[Exception], context: Context) -> BusError | NotAuthorisedError:
     where = redact_url(context.url)
-    texts = " ".join(str(each).lower() for each in [error, *refusals])
-    if "authorization" in texts or "authentication" in texts:
-        return NotAuthorisedError(
-            f"the NATS server at {where} refused this user",
-            remedy="check the context's user, password, token or key",
-        )
+    if any(is_unknown_user(each) for each in [error, *refusals]):
+        return refuse_user(where)
     reason = str(refusals[-1] if isinstance(error, NoServersError) and refusals else error) or type(error).__name__
     return BusError(
         f"no NATS server answers at {where}: {redact_url(reason)}",

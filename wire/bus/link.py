@@ -11,9 +11,29 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription as NatsSubscription
 
-from wire.bus.client import MALFORMED, is_slow_consumer, open_client
+from wire.bus.client import (
+    MALFORMED,
+    ROLES_REMEDY,
+    find_violation,
+    is_slow_consumer,
+    is_unknown_user,
+    open_client,
+    refuse_user,
+)
 from wire.context import Context
-from wire.errors import AnswerTimeoutError, BadRequestError, BusError, NoRespondersError, TooLargeError
+from wire.errors import (
+    AnswerTimeoutError,
+    BadRequestError,
+    BrambleError,
+    BusError,
+    NoRespondersError,
+    NotAuthorisedError,
+    TooLargeError,
+)
+from wire.redact import redact_url
+
+MAX_REFUSALS = 256
+"""So many subjects that were refused are told apart; more are told again."""
 
 _log = logging.getLogger("bramble.bus")
 
@@ -71,10 +91,17 @@ class Subscription:
 class Link:
     """One connection. Make it with :meth:`open`; close it with :meth:`close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str = "") -> None:
+        self._where = where
         self._client: Client
         self._on_reconnect: list[Callable[[], None]] = []
+        self._on_end: list[Callable[[], None]] = []
+        self._refused_subjects: set[tuple[str, str]] = set()
+        self._refused_subscription = ""
         self._closing = False
+        self._ending: asyncio.Task[None] | None = None
+        self.ended: BrambleError | None = None
+        """Why the link is closed for good: the server does not know this user any more, or would have none of it."""
         self.slow_consumers = 0  # messages that the client threw away because a handler was too slow
 
     @classmethod
@@ -86,13 +113,14 @@ class Link:
             BusError: no server could be reached.
 
         """
-        link = cls()
+        link = cls(redact_url(context.url))
         link._client = await open_client(
             context,
             name=name,
             on_error=link._note_error,
             on_disconnect=link._note_disconnect,
             on_reconnect=link._note_reconnect,
+            on_close=link._note_close,
         )
         return link
 
@@ -114,6 +142,10 @@ class Link:
     def call_on_reconnect(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called after every reconnection."""
         self._on_reconnect.append(callback)
+
+    def call_on_end(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called when the link is closed for good, though nobody asked; ``ended`` says why."""
+        self._on_end.append(callback)
 
     async def publish(
         self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None, reply: str = ""
@@ -152,6 +184,7 @@ class Link:
             NoRespondersError: nobody listens; the server says so at once.
             AnswerTimeoutError: nobody answered in time.
             TooLargeError: the payload is above the server's limit.
+            NotAuthorisedError: this user may not ask that.
             BusError: the connection is down now.
 
         """
@@ -199,6 +232,7 @@ class Link:
         """Wait until the server has taken everything sent so far.
 
         Raises:
+            NotAuthorisedError: it refused a subscription.
             BusError: it did not in that many seconds.
 
         """
@@ -206,6 +240,9 @@ class Link:
             await asyncio.wait_for(self._client.flush(max(1, round(within))), within)
         except (nats.errors.Error, TimeoutError) as error:
             raise BusError(f"the NATS server did not take what was sent within {within} s") from error
+        if subject := self._refused_subscription:
+            self._refused_subscription = ""
+            raise NotAuthorisedError(f"this user may not listen to {subject}", remedy=ROLES_REMEDY)
 
     async def close(self) -> None:
         """Hand over what is still to be sent, and disconnect."""
@@ -221,10 +258,43 @@ class Link:
         if is_slow_consumer(error):
             self.slow_consumers += 1
             _log.warning("dropped a message", extra={"action": "slow_consumer", "error": str(error)})
+        elif violation := find_violation(str(error)):
+            self._note_violation(*violation)
+        elif is_unknown_user(error):
+            self._end(refuse_user(self._where))
         elif isinstance(error, (nats.errors.Error, OSError)):
             _log.warning("bus error", extra={"action": "bus_error", "error": repr(error)})
         else:
             _log.error("a handler failed", extra={"action": "handle_message"}, exc_info=error)
+
+    def _note_violation(self, verb: str, subject: str) -> None:
+        if verb == "subscription":
+            self._refused_subscription = subject
+        if (verb, subject) not in self._refused_subjects:
+            if len(self._refused_subjects) >= MAX_REFUSALS:
+                self._refused_subjects.clear()
+            self._refused_subjects.add((verb, subject))
+            _log.error(
+                "not permitted",
+                extra={"action": "not_permitted", "verb": verb, "subject": subject, "remedy": ROLES_REMEDY},
+            )
+
+    def _end(self, why: BrambleError) -> None:
+        """Stop for good: asking again and again would not help, and the server's log would fill."""
+        if self.ended is not None or self._closing or not hasattr(self, "_client"):
+            return  # while the first connection is made, the error is the caller's
+        self.ended = why
+        _log.error(why.message, extra={"action": "ended", "remedy": why.remedy})
+        self._ending = asyncio.create_task(self._client.close(), name="close-ended")
+        for callback in self._on_end:
+            callback()
+
+    async def _note_close(self) -> None:
+        if hasattr(self, "_client"):
+            error = self._client.last_error
+            unknown = error is not None and is_unknown_user(error)
+            said = BusError(f"the NATS server at {self._where} closed the connection: {error}")
+            self._end(refuse_user(self._where) if unknown else said)
 
     async def _note_disconnect(self) -> None:
         if not self._closing:

@@ -23,7 +23,15 @@ _log = logging.getLogger("bramble.bus")
 async def connect_patiently(
     context: Context, *, name: str, notifier: Notifier, stop: asyncio.Event
 ) -> AsyncIterator[Bus | None]:
-    """Connect for the time of an ``async with``, with growing pauses between tries; None when told to stop."""
+    """Connect for the time of an ``async with``, with growing pauses between tries; None when told to stop.
+
+    ``stop`` is also set when a connection is closed for good: the program ends in order, and then:
+
+    Raises:
+        NotAuthorisedError: the server does not know this user any more.
+        BusError: the server closed the connection for another reason.
+
+    """
     delay = FIRST_DELAY_S
     async with AsyncExitStack() as stack:
         bus: Bus | None = None
@@ -41,7 +49,10 @@ async def connect_patiently(
                 delay = min(LAST_DELAY_S, delay * 2)
             else:
                 _log.info("connected", extra={"action": "connect", "context": repr(context)})
+                bus.call_on_end(stop.set)
         yield bus
+        if bus is not None and bus.ended is not None:
+            raise bus.ended
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

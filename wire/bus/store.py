@@ -3,29 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import nats.errors
 import nats.js.errors
 from nats.js.object_store import ObjectStore
 
-from wire.bus.link import Link
+from wire.bus.link import Link, Received
 from wire.bus.replicas import create_replicated
 from wire.errors import BusError, ModelRejectedError
 
+CHUNK_S = 10.0
+
+
+class _Info(msgspec.Struct, frozen=True):
+    """What the store knows about a blob (NATS ADR-20)."""
+
+    nuid: str
+    size: int = 0
+    chunks: int = 0
+    deleted: bool = False
+
 
 class BlobStore:
-    """Blobs named by their SHA-256."""
+    """Blobs named by their SHA-256.
 
-    def __init__(self, inner: ObjectStore) -> None:
+    They are read message by message, without a consumer: whoever may create consumers can have the server deliver to
+    any subject, so agents may not (``wire/permissions.py``).
+    """
+
+    def __init__(self, link: Link, inner: ObjectStore, name: str) -> None:
+        self._link = link
         self._inner = inner
+        self._name = name
 
     @classmethod
-    async def open(cls, link: Link, name: str) -> BlobStore:
-        """Open the store, and create it on disk where it does not exist.
+    async def open(cls, link: Link, name: str, *, create: bool) -> BlobStore:
+        """Open the store; ``create`` makes it on disk where it does not exist, which controllers may.
 
         Raises:
-            BusError: JetStream is not there or refused.
+            NotAuthorisedError: this user may not open it.
+            BusError: JetStream is not there or refused, or there is no such store.
 
         """
         jetstream = link.client.jetstream(timeout=10.0)
@@ -33,12 +56,14 @@ class BlobStore:
             try:
                 inner = await jetstream.object_store(name)
             except nats.js.errors.NotFoundError:
+                if not create:
+                    raise BusError(f"there is no store {name} yet", remedy="start a controller: it makes it") from None
                 inner = await create_replicated(lambda replicas: jetstream.create_object_store(name, replicas=replicas))
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(
                 f"the object store {name} cannot be opened: {error!r}", remedy="is JetStream on in the server?"
             ) from error
-        return cls(inner)
+        return cls(link, inner, name)
 
     async def has(self, digest: str) -> bool:
         """Tell whether the blob is there.
@@ -47,13 +72,7 @@ class BlobStore:
             BusError: the store could not be asked.
 
         """
-        try:
-            await self._inner.get_info(digest)
-        except nats.js.errors.NotFoundError:
-            return False
-        except (nats.errors.Error, nats.js.errors.Error) as error:
-            raise BusError(f"the object store cannot be asked for {digest[:12]}: {error!r}") from error
-        return True
+        return await self._find(digest) is not None
 
     async def put_file(self, digest: str, path: Path) -> None:
         """Upload a file under its digest.
@@ -88,32 +107,66 @@ class BlobStore:
             BusError: it did not come within that many seconds.
 
         """
-        try:
-            async with asyncio.timeout(within):
-                size = (await self._inner.get_info(name)).size or 0
-                if size > limit:
-                    raise ModelRejectedError(f"{name[:80]} has {size} bytes, the limit is {limit}")
-                return (await self._inner.get(name)).data
-        except nats.js.errors.NotFoundError:
+        info = await self._find(name)
+        if info is None:
             return None
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise BusError(f"fetching {name[:80]} failed: {error!r}") from error
+        if info.size > limit:
+            raise ModelRejectedError(f"{name[:80]} has {info.size} bytes, the limit is {limit}")
+        found = bytearray()
+        await self._fetch(info, found.extend, within)
+        return bytes(found)
 
     async def get_file(self, digest: str, path: Path, *, within: float = 120.0) -> None:
         """Download a blob into a file; the caller checks its digest.
 
         Raises:
             ModelRejectedError: there is no such blob.
+            NotAuthorisedError: this user may not read the store.
             BusError: it did not come within that many seconds.
 
         """
-        try:
-            with path.open("wb") as file:
-                await asyncio.wait_for(self._inner.get(digest, writeinto=file), within)
-        except nats.js.errors.NotFoundError as error:
+        info = await self._find(digest)
+        if info is None:
             raise ModelRejectedError(
                 f"the artefact {digest[:12]} is not in the object store",
                 remedy="push the model again with `bramble model push`",
-            ) from error
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise BusError(f"fetching the artefact {digest[:12]} failed: {error!r}") from error
+            )
+        with path.open("wb") as file:
+            await self._fetch(info, file.write, within)
+
+    async def _find(self, digest: str) -> _Info | None:
+        key = base64.urlsafe_b64encode(digest.encode()).decode()
+        found = await self._ask(f".$O.{self._name}.M.{key}")
+        if found is None:
+            return None
+        try:
+            info = msgspec.json.decode(found.data, type=_Info)
+        except msgspec.DecodeError as error:
+            raise BusError(f"what the object store says about {digest[:12]} cannot be read: {error}") from error
+        return None if info.deleted else info
+
+    async def _fetch(self, info: _Info, take: Callable[[bytes], object], within: float) -> None:
+        """Hand over the chunks, one after another; whether they are right, the caller's digest tells."""
+        seq, left = 1, info.size
+        try:
+            async with asyncio.timeout(within):
+                for _ in range(info.chunks):
+                    chunk = await self._ask("", {"seq": seq, "next_by_subj": f"$O.{self._name}.C.{info.nuid}"})
+                    if chunk is None or len(chunk.data) > left:
+                        raise BusError("a part of the blob is gone from the object store", remedy="push it again")
+                    await asyncio.to_thread(take, chunk.data)
+                    left -= len(chunk.data)
+                    seq = int((chunk.headers or {})["Nats-Sequence"]) + 1
+        except TimeoutError as error:
+            raise BusError(f"fetching a blob of {info.size} bytes took longer than {within:g} s") from error
+
+    async def _ask(self, subject: str, question: dict[str, Any] | None = None) -> Received | None:
+        """Get one message of the stream (NATS ADR-31); None when there is none."""
+        payload = json.dumps(question).encode() if question else b""
+        answer = await self._link.request(f"$JS.API.DIRECT.GET.OBJ_{self._name}{subject}", payload, within=CHUNK_S)
+        status = (answer.headers or {}).get("Status", "")
+        if status == "404":
+            return None
+        if status:
+            raise BusError(f"the object store {self._name} answers {status}")
+        return answer

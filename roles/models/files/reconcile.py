@@ -61,7 +61,7 @@ def order(models: Sequence[Change], cameras: Sequence[Change]) -> list[Change]:
 
 async def read_bucket(cluster: Cluster, subject: subjects.Subject, field: str) -> dict[str, bytes]:
     """Return the configurations in the cluster by name."""
-    bucket = await cluster.bus.bucket(subjects.CONFIG_BUCKET)
+    bucket = await cluster.bus.bucket(subjects.CONFIG_BUCKET, create=False)
     state = await asyncio.wait_for(anext(bucket.follow(subject.wildcard())), READ_S)
     return {tokens[field]: value for key, value in state.items() if (tokens := subject.parse(key))}
 

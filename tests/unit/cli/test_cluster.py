@@ -40,13 +40,18 @@ async def test_an_error_reply_is_raised_as_the_error_that_it_is(bus: Bus) -> Non
 
 
 async def test_an_error_reply_that_cannot_be_read_is_still_an_error(bus: Bus) -> None:
-    await answer(bus, subjects.CONTROL.build(noun="cluster", verb="status"), b"oops", {"Bramble-Error": "internal"})
+    await answer(
+        bus,
+        subjects.CONTROL.build(user=bus.user, noun="cluster", verb="status"),
+        b"oops",
+        {"Bramble-Error": "internal"},
+    )
     with pytest.raises(InternalError, match="oops"):
         await Cluster(bus).status()
 
 
 async def test_an_answer_that_is_no_answer_is_refused(bus: Bus) -> None:
-    await answer(bus, subjects.CONTROL.build(noun="cluster", verb="status"), b"{}", {})
+    await answer(bus, subjects.CONTROL.build(user=bus.user, noun="cluster", verb="status"), b"{}", {})
     with pytest.raises(BadRequestError, match="not a valid ClusterStatus"):
         await Cluster(bus).status()
 
