@@ -11,6 +11,8 @@ from importlib.metadata import version
 
 import msgspec
 
+from controller.canaries.fences import Fences
+from controller.canaries.path import make_canaries
 from controller.capture import Capture
 from controller.catalogue import Catalogue
 from controller.control import ControlDesk
@@ -69,6 +71,7 @@ class Controller:
         assignments: Bucket,
         leases: Bucket,
         sight: Bucket,
+        fences: Bucket,
         place: str,
         blobs: BlobStore,
     ) -> None:
@@ -93,11 +96,22 @@ class Controller:
         self._pool = Pool(self._clock)
         courier = BusCourier(bus.data, self._tracer)
         self._dispatcher = Dispatcher(self._pool, courier, self._clock)
-        self._prover = Prover(
-            self._catalogue, courier, KnownPictures(blobs), bus.control, self._clock, on_change=self._reseat
-        )
+        pictures = KnownPictures(blobs)
+        self._prover = Prover(self._catalogue, courier, pictures, bus.control, self._clock, on_change=self._reseat)
         self._nodes = Nodes(
             self._catalogue, self._pool, self._prover, assignments, self._clock, leads=lambda: self._keeper.plans
+        )
+        self._fences = Fences(fences, self._nodes.reseat)
+        self._nodes.fences = self._fences
+        self._canaries = make_canaries(
+            bus.control,
+            self._fences,
+            nodes=self._nodes,
+            pool=self._pool,
+            courier=courier,
+            pictures=pictures,
+            leads=lambda: self._keeper.plans,
+            clock=self._clock,
         )
         self._peers = Peers(settings.id, self._clock)
         self._sight = SightKeeper(sight, settings.id, self._peers, self._clock)
@@ -144,11 +158,12 @@ class Controller:
             settings,
             bus,
             notifier,
-            blobs=await bus.blobs(subjects.MODELS_STORE),
             config=await bus.bucket(subjects.CONFIG_BUCKET),
             assignments=await bus.bucket(subjects.ASSIGNMENTS_BUCKET),
             leases=await bus.bucket(subjects.LEASES_BUCKET),
             sight=await bus.bucket(subjects.SIGHT_BUCKET),
+            fences=await bus.bucket(subjects.FENCES_BUCKET),
+            blobs=await bus.blobs(subjects.MODELS_STORE),
             place=place,
         )
         made._plans = await Plans.open(
@@ -170,6 +185,8 @@ class Controller:
             tasks.create_task(self._ownership.follow(self._config), name="follow-cameras")
             tasks.create_task(self._ownership.run(), name="run-cameras")
             tasks.create_task(self._keep_leases(), name="keep-leases")
+            tasks.create_task(self._fences.follow(), name="follow-fences")
+            tasks.create_task(self._canaries.run(), name="canaries")
             tasks.create_task(self._sight.follow(), name="follow-sight")
             tasks.create_task(self._sight.write_regularly(), name="write-sight")
             tasks.create_task(self._jobs.run(), name="jobs")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from controller.canaries.fences import Fences
+from controller.canaries.keeper import Perch
 from controller.catalogue import Catalogue
 from controller.dispatch.candidate import Role
 from controller.dispatch.pool import Pool
@@ -49,6 +51,7 @@ class Nodes:
         self._clock = clock
         self._members: Members = {}
         self._written: dict[str, bytes] = {}
+        self.fences: Fences | None = None
         self._accelerated: set[str] = set()  # models that an accelerator has served
         self.plans: Callable[[], Mapping[str, ModelPlan]] = dict  # by model; without any, all is laid out automatically
 
@@ -129,6 +132,7 @@ class Nodes:
                 age_s=round(now - self._members[name].heard_at, 2),
                 heartbeat=self._members[name].heartbeat,
                 in_flight=self._pool.in_flight(name),
+                fenced={fence.model: fence.reason for fence in self.fences.of(name)} if self.fences else {},
             )
             for name in sorted(self._members)
         )
@@ -136,6 +140,20 @@ class Nodes:
     def ready_for(self, model: str) -> tuple[str, ...]:
         """Return the nodes that serve a model now."""
         return self._pool.serving(model)
+
+    def perches(self) -> list[Perch]:
+        """Return which nodes say that they serve which whole models now, fenced or not."""
+        now = self._clock()
+        manifests = {manifest.name: manifest for manifest in self._catalogue.manifests}
+        return [
+            Perch(name, manifests[report.shard.model], report.shard.digest)
+            for name, member in self._members.items()
+            if member.liveness(now) is Liveness.LIVE and not member.heartbeat.draining
+            for report in member.heartbeat.shards
+            if report.state is ShardState.READY
+            and report.shard.stages == 1
+            and report.shard.digest in self._catalogue.digests(report.shard.model)
+        ]
 
     def supply(self, model: str) -> Supply:
         """Return what serves a model now, and whether an accelerator that served it is gone."""
@@ -160,6 +178,8 @@ class Nodes:
         for report in beat.shards:
             shard = report.shard
             if report.state is not ShardState.READY or not self._knows(shard):
+                continue
+            if self.fences and self.fences.find(beat.node, shard.model, shard.artefact):
                 continue
             if shard.cut is None or self._prover.is_proved(Post(beat.node, beat.session, shard)):
                 role = role_of(shard)

@@ -86,7 +86,9 @@ async def _serve(settings: Settings, bus: Bus, loader: Loader, notifier: Notifie
     reconciler = Reconciler(node, bus, loader, worker, on_change=heart.hurry, announce=heart.announce)
     profiler = Profiler(node, loader, worker, reconciler)
     examiner = Examiner(settings, lambda: {loader.backend(each.shard.variant).name for each in reconciler.reports()})
-    await Commands(node, bus.control, worker, profiler=profiler, examiner=examiner, on_change=heart.hurry).listen()
+    await Commands(
+        node, bus.control, worker, profiler=profiler, examiner=examiner, doubt=reconciler.doubt, on_change=heart.hurry
+    ).listen()
     await Echo(node, bus.data).listen()
     notifier.tell(READY, "STATUS=connected")
     heartbeat = asyncio.create_task(heart.run(describe), name="heart")

@@ -1,4 +1,4 @@
-"""What a node can be told: drain, undrain, to time a model, to examine itself."""
+"""What a node can be told: drain, undrain, to time a model, to examine itself, to prove a model anew."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from edge_agent.worker import Worker
 from wire import subjects
 from wire.bus import Link, Received
 from wire.errors import BadRequestError, BrambleError
+from wire.fences import ProveRequest
 from wire.messages import Done, Message, decode, encode
 from wire.profiles import ProfileRequest
 from wire.service import error_headers
 
-VERBS = ("drain", "undrain", "profile", "examine")
+VERBS = ("drain", "undrain", "profile", "examine", "prove")
 
 _log = logging.getLogger("bramble.agent")
 
@@ -31,8 +32,10 @@ class Commands:
         *,
         profiler: Profiler,
         examiner: Examiner,
+        doubt: Callable[[str], int],
         on_change: Callable[[], None],
     ) -> None:
+        self._doubt = doubt
         self._node = node
         self._link = link
         self._worker = worker
@@ -52,6 +55,11 @@ class Commands:
                 return
             if tokens.get("verb") == "examine":
                 self._examiner.begin(lambda found: self._reply(message, found))
+                return
+            if tokens.get("verb") == "prove":
+                model = decode(message.data, ProveRequest).model
+                count = self._doubt(model)
+                await self._reply(message, Done(text=f"{self._node} proves {count} shards of {model} anew"))
                 return
             answer: Message | BrambleError = Done(text=self._carry_out(tokens.get("verb", "")))
         except BrambleError as error:

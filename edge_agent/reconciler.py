@@ -106,6 +106,13 @@ class Reconciler:
                 self._loader.suspend(shard.variant)
             self._changed.set()
 
+    def doubt(self, model: str) -> int:
+        """Have the shards of a model that answered wrongly prove themselves anew; return how many."""
+        ready = [s for s, held in self._held.items() if s.model == model and held.state is ShardState.READY]
+        for shard in ready:
+            self.mark_broken(shard, "a canary was answered wrongly")
+        return len(ready)
+
     async def follow_assignment(self) -> None:
         """Keep up with what the node is to serve."""
         bucket = await self._open_bucket(subjects.ASSIGNMENTS_BUCKET)

@@ -307,6 +307,7 @@ class NodeStatus(Message, frozen=True, omit_defaults=True):
     age_s: NotNegative  # of the last heartbeat
     heartbeat: Heartbeat
     in_flight: Count = 0  # the controller's own count
+    fenced: dict[str, str] = msgspec.field(default_factory=dict)  # why, by model: wrong answers keep it from serving
 
 
 class CutStatus(Message, frozen=True, omit_defaults=True):

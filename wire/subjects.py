@@ -67,7 +67,7 @@ DEAD_LETTERS = Subject(
 
 HEARTBEAT = Subject("node.{node}.heartbeat", "a node's health, once a second")
 NODE_EVENT = Subject("node.{node}.event.{kind}", "what happened on a node")
-NODE_COMMAND = Subject("node.{node}.command.{verb}", "drain and undrain a node; have it time a model")
+NODE_COMMAND = Subject("node.{node}.command.{verb}", "drain and undrain a node; have it time a model, or prove it anew")
 NODE_PROBE = Subject("node.{node}.probe", "a payload of any kind, answered with as many bytes as asked: times a link")
 
 CAMERA_STATUS = Subject("camera.{camera}.status", "a camera's state and ledger, once a second")
@@ -113,6 +113,7 @@ PROFILES_BUCKET = "profiles"
 LINKS_BUCKET = "links"
 LEASES_BUCKET = "leases"
 SIGHT_BUCKET = "sight"
+FENCES_BUCKET = "fences"
 MODELS_STORE = "models"
 SIGNATURE_BLOB = Subject("signature-{manifest}", "name in the models store: the signature of a manifest, by its digest")
 
@@ -127,5 +128,6 @@ PLAN_KEY = Subject("plans.{model}", "key in the config bucket: how a model is to
 PROFILE_KEY = Subject("{node}.{digest}", "key in the profiles bucket: how long an artefact takes on a node")
 LINK_KEY = Subject("{node}", "key in the links bucket: a node's way to the server")
 SESSION_KEY = Subject("sessions.{controller}", "key in the leases bucket: a controller's session, renewed each second")
+FENCE_KEY = Subject("{node}", "key in the fences bucket: the models that a node must not serve")
 SIGHT_KEY = Subject("{controller}", "key in the sight bucket: how long its cameras have been blind")
 CLAIM_KEY = Subject("claims.{duty}.{name}", "key in the leases bucket: which session has a camera or a task")

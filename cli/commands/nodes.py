@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import click
 
 from cli.connection import context_option, open_cluster, run
@@ -66,13 +69,15 @@ def row(node: NodeStatus) -> tuple[str, ...]:
         f"{beat.in_flight}+{beat.queued}",
         f"{format_bytes(beat.rss_bytes)} of {format_bytes(beat.memory_bytes)}",
         ", ".join([heat, *beat.throttling]),
-        ", ".join(describe_shard(report) for report in beat.shards) or NONE,
+        ", ".join(describe_shard(report, node.fenced) for report in beat.shards) or NONE,
     )
 
 
-def describe_shard(report: ShardReport) -> str:
+def describe_shard(report: ShardReport, fenced: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return ``mobilenet_v2 cpu-int8 8.1 ms``, or what keeps the shard from serving."""
     name = f"{report.shard.model} {report.shard.variant}"
+    if reason := fenced.get(report.shard.model):
+        return f"{name} fenced ({reason})"
     match report.state:
         case ShardState.READY:
             return f"{name} {format_ms(report.ewma_ms)}" if report.ewma_ms else f"{name} ready"

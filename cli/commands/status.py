@@ -39,6 +39,7 @@ def describe_state(status: ClusterStatus) -> str:
     nodes_off += [
         f"{node.node} draining" for node in status.nodes if node.liveness == "live" and node.heartbeat.draining
     ]
+    fenced = [f"{node.node} for {', '.join(node.fenced)}" for node in status.nodes if node.fenced]
     cameras_off = [f"{camera.camera} {camera.phase}" for camera in status.cameras if camera.phase != "live"]
     controllers_off = [f"{each.controller} dead" for each in status.controllers if each.liveness != "live"]
     cameras_off += [
@@ -53,11 +54,14 @@ def describe_state(status: ClusterStatus) -> str:
         _share("cameras live", len(status.cameras), cameras_off),
         _share("models served", len(status.models), models_off),
     ]
+    parts += [f"{len(fenced)} fenced ({', '.join(fenced)})"] if fenced else []
     if len(status.controllers) > 1:
         parts.append(_share("controllers live", len(status.controllers), controllers_off))
     times = [f"{name} {format_ms(status.latency_ms[name])}" for name in _ENDS if status.latency_ms.get(name)]
     parts += [" ".join(times)] if times else []
-    word = "degraded" if nodes_off or cameras_off or models_off or controllers_off or not status.nodes else "ok"
+    word = (
+        "degraded" if nodes_off or cameras_off or models_off or controllers_off or fenced or not status.nodes else "ok"
+    )
     return f"{word}: " + ", ".join(parts)
 
 

@@ -117,6 +117,12 @@ def _read_rungs(snapshot: Snapshot) -> Iterator[Sample]:
             yield (camera.camera, model), order.index(camera.degraded.get(model, Rung.FULL.value))
 
 
+def _read_fences(snapshot: Snapshot) -> Iterator[Sample]:
+    for node in snapshot.status.nodes:
+        for model in {report.shard.model for report in node.heartbeat.shards} | set(node.fenced):
+            yield (node.node, model), model in node.fenced
+
+
 def _read_throttling(snapshot: Snapshot) -> Iterator[Sample]:
     for node in snapshot.status.nodes:
         said = {word if word in THROTTLING else OTHER for word in node.heartbeat.throttling}
@@ -225,6 +231,8 @@ NODES = (
     _node("in_flight", "Frames sent to the node and not yet answered", lambda n: n.in_flight),
     _node("queued", "Frames that wait on the node", lambda n: n.heartbeat.queued),
     _node("temperature_celsius", "Of the processor, where the board tells", lambda n: n.heartbeat.temperature_c),
+    Family("bramble_node_fenced", "gauge", "1 while the node is kept from a model that it answered wrongly for",
+           ("node", "model"), _read_fences),
     Family("bramble_node_throttling", "gauge",
            f"1 while the board's firmware says so; reason is one of {', '.join((*THROTTLING, OTHER))}",
            ("node", "reason"), _read_throttling),

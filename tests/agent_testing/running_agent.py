@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +39,14 @@ class RunningAgent:
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, bus: Bus, context: Context, tmp_path: Path, *arguments: str, node: str = "pi1", backends: str = "simulated"
+        cls,
+        bus: Bus,
+        context: Context,
+        tmp_path: Path,
+        *arguments: str,
+        node: str = "pi1",
+        backends: str = "simulated",
+        program: Sequence[str] = ("-m", "edge_agent"),
     ) -> AsyncIterator[Self]:
         """Start an agent, wait for its first heartbeat, and end it with the test."""
         await bus.blobs(subjects.MODELS_STORE)  # a controller makes these when it starts; agents may not
@@ -50,9 +57,7 @@ class RunningAgent:
         log = tmp_path / f"{node}.log"
         fixed = ("--node", node, "--context", str(file), "--backends", backends, "--cache", str(tmp_path / "cache"))
         with log.open("ab") as sink:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "edge_agent", *fixed, *arguments, stderr=sink
-            )
+            process = await asyncio.create_subprocess_exec(sys.executable, *program, *fixed, *arguments, stderr=sink)
         agent = cls(node, bus, process, log)
         beats = await bus.control.subscribe(subjects.HEARTBEAT.build(node=node), agent._note_heartbeat)
         events = await bus.control.subscribe(subjects.NODE_EVENT.wildcard(node=node), agent._note_event)
