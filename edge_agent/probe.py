@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from edge_agent.backends.part import Part
 from edge_agent.backends.registry import make_backend
 from edge_agent.settings import Profile
 from edge_agent.trial import CPU_S, Trial, Verdict
@@ -77,14 +78,29 @@ def _check_origin(trial: Trial) -> None:
     """A stage has no signature of its own: cut the signed model again, and see whether the same file comes of it."""
     if trial.whole is None:
         return
-    from modelkit.slicing import slice_model  # noqa: PLC0415 - only where signatures are asked for
-
-    cut = slice_model(Path(trial.whole).read_bytes(), trial.part.start, trial.part.end)
-    if Path(trial.artefact).read_bytes() != cut.data:
+    if Path(trial.artefact).read_bytes() != _cut_again(Path(trial.whole).read_bytes(), trial.part):
         raise ModelRejectedError(
             f"the file is not the operators {trial.part.start} to {trial.part.end} of the signed model",
             remedy="cut the model again: `bramble plan`",
         )
+
+
+def _cut_again(whole: bytes, part: Part) -> bytes:
+    from modelkit.slicing import slice_model  # noqa: PLC0415 - only where signatures are asked for
+    from modelkit.tiling import Grid, tile  # noqa: PLC0415 - likewise
+
+    if part.crop is None:
+        return slice_model(whole, part.start, part.end).data
+    assert part.grid is not None  # shards are checked as they are read
+    found = tile(whole, part.end, Grid(*part.grid)).parts[part.stage]
+    (rows, columns), *_ = (piece.region for piece in found.inputs)
+    seen = (columns.start, rows.start, columns.end, rows.end)
+    if seen != part.crop:
+        raise ModelRejectedError(
+            f"part {part.stage} sees {seen} of the input, the assignment says {part.crop}",
+            remedy="cut the model again: `bramble plan`",
+        )
+    return found.data
 
 
 def _bound(memory: int) -> None:

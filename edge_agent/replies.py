@@ -29,7 +29,7 @@ def compose(node: str, shard: Shard, work: Work, finished: Finished, findings: F
         nodes=tuple(hop.node for hop in order.itinerary),
         width=finished.prepared.width,
         height=finished.prepared.height,
-        timings=add_up(stages) if stages else finished.timings,
+        timings=add_up(_find_path(stages, shard.parts)) if stages else finished.timings,
         cut=order.cut,
         stages=stages,
         wire=_list_precisions(order),
@@ -38,7 +38,14 @@ def compose(node: str, shard: Shard, work: Work, finished: Finished, findings: F
     )
 
 
-def advance(node: str, work: Work, finished: Finished, *, sent_bytes: int, now: float, at: float) -> WorkOrder:
+def find_next(shard: Shard) -> int:
+    """Return the stage to which a frame goes from here: from every part of a picture it is the last one."""
+    return shard.parts if shard.crop is not None else shard.stage + 1
+
+
+def advance(
+    node: str, shard: Shard, work: Work, finished: Finished, *, sent_bytes: int, now: float, at: float
+) -> WorkOrder:
     """Return the order with which a frame goes to the next stage; ``now`` is monotonic, ``at`` in Unix seconds.
 
     Raises:
@@ -58,6 +65,7 @@ def advance(node: str, work: Work, finished: Finished, *, sent_bytes: int, now: 
         picture=(prepared.width, prepared.height),
         done=(*work.order.done, time_stage(node, work, finished, sent_bytes=sent_bytes)),
         sent_at=at,
+        part=shard.stage if shard.crop is not None else None,
     )
 
 
@@ -76,8 +84,15 @@ def time_stage(node: str, work: Work, finished: Finished, *, sent_bytes: int = 0
     )
 
 
+def _find_path(stages: Sequence[StageTimings], parts: int) -> Sequence[StageTimings]:
+    """Return the stages that a frame waited for one after another: of parts side by side, that which took longest."""
+    if not parts:
+        return stages
+    return (max(stages[:parts], key=lambda each: each.queue_ms + each.busy_ms), *stages[parts:])
+
+
 def add_up(stages: Sequence[StageTimings]) -> Timings:
-    """Return what all stages took together; the time between them is for the controller to say."""
+    """Return what stages one after another took together; the time between them is for the controller to say."""
     return Timings(
         queue_ms=sum(each.queue_ms for each in stages),
         decode_ms=sum(each.decode_ms for each in stages),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from edge_agent.backends.base import Activations, Servable
+from edge_agent.gathering import Gathering
 from edge_agent.pipeline import STUCK_S, Finished, Pipeline, StuckError, Work
-from edge_agent.replies import advance, compose, to_wire
+from edge_agent.replies import advance, compose, find_next, to_wire
 from edge_agent.tally import Tally
 from modelkit.errors import ModelkitError
 from wire import subjects
@@ -26,7 +28,7 @@ from wire.errors import (
     NoCapacityError,
     NoRespondersError,
 )
-from wire.headers import ABSENT, KNOCK, NODE, WorkOrder
+from wire.headers import ABSENT, GATHERED, KNOCK, NODE, WorkOrder
 from wire.messages import Shard, encode
 from wire.service import error_headers
 
@@ -48,6 +50,8 @@ class Post:
     shard: Shard
     servable: Servable
     on_broken: Callable[[Shard, str], None]
+    gathering: Gathering | None = None  # of a shard that goes on with the parts of a picture
+    timer: asyncio.TimerHandle | None = None  # when the next frame that lacks a part is given up
     tally: Tally = field(default_factory=Tally)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -104,7 +108,8 @@ class Worker:
         if self._knocker is None and shard.stage < shard.stages - 1:
             self._knocker = await Knocker.open(self._link, header=KNOCK)
         old = self._posts.get(shard)
-        self._posts[shard] = Post(shard, servable, on_broken, tally=old.tally if old else Tally())
+        gathering = Gathering(shard.parts) if shard.parts and shard.crop is None else None
+        self._posts[shard] = Post(shard, servable, on_broken, gathering, tally=old.tally if old else Tally())
         place = (shard.model, shard.stage)
         if place not in self._subscriptions:
             subject = subjects.WORK.build(node=self._node, model=shard.model, stage=str(shard.stage))
@@ -124,6 +129,8 @@ class Worker:
             if subscription:
                 await subscription.end()
         if post:
+            if post.gathering is not None:
+                self._expire(post, post.gathering, math.inf)
             await _finish(post)
 
     async def leave(self, *, within: float) -> None:
@@ -153,13 +160,44 @@ class Worker:
             return
         try:
             post, work = self._admit(message, time.monotonic())
+            if post.gathering is not None:
+                await self._gather(post, post.gathering, work, message.reply)
+                return
         except Exception as error:  # noqa: BLE001 - whoever waits for this frame has to hear of it
             await self._refuse(message.reply, to_wire(error))
             return
-        task = asyncio.create_task(self._answer(post, work, message.reply), name=f"frame-{work.order.frame}")
+        self._begin(post, work, message.reply)
+
+    def _begin(self, post: Post, work: Work, reply: str) -> None:
+        task = asyncio.create_task(self._answer(post, work, reply), name=f"frame-{work.order.frame}")
         self._held[task] = len(work.payload)
         post.tasks.add(task)
         task.add_done_callback(lambda done: self._forget(post, done))
+
+    async def _gather(self, post: Post, gathering: Gathering, work: Work, reply: str) -> None:
+        """Take in a part of a frame, and go on with the frame when it was the last one."""
+        gathered = gathering.add(work, reply)
+        if gathered is None:
+            if post.timer is None:
+                self._set_timer(post, gathering)
+            return
+        self._begin(post, gathered.work, gathered.reply)
+        for other in gathered.others:
+            await self._publish(other, b"", {GATHERED: "1"})
+
+    def _set_timer(self, post: Post, gathering: Gathering) -> None:
+        deadline = gathering.next_deadline
+        loop = asyncio.get_running_loop()
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        post.timer = None if left is None else loop.call_later(left, self._expire, post, gathering)
+
+    def _expire(self, post: Post, gathering: Gathering, now: float | None = None) -> None:
+        """Give up frames of which a part did not come in time."""
+        for reply, error in gathering.expire(time.monotonic() if now is None else now):
+            task = asyncio.create_task(self._refuse(reply, error), name="refuse-part")
+            post.tasks.add(task)
+            task.add_done_callback(post.tasks.discard)
+        self._set_timer(post, gathering)
 
     def _admit(self, message: Received, now: float) -> tuple[Post, Work]:
         """Check all that can be checked without work."""
@@ -221,14 +259,16 @@ class Worker:
     async def _hand_on(self, shard: Shard, work: Work, finished: Finished, payload: bytes, reply: str) -> None:
         """Send a frame to the node of the next stage, which answers, or goes on, in our place."""
         assert self._knocker is not None  # opened before the shard was served
-        hop = work.order.itinerary[shard.stage + 1]
+        hop = work.order.itinerary[find_next(shard)]
         absent = NoRespondersError(
             f"nobody serves stage {hop.stage} of {shard.model} on {hop.node}",
             remedy="see `bramble nodes`",
             node=hop.node,
         )
         try:
-            order = advance(self._node, work, finished, sent_bytes=len(payload), now=time.monotonic(), at=time.time())
+            order = advance(
+                self._node, shard, work, finished, sent_bytes=len(payload), now=time.monotonic(), at=time.time()
+            )
             await self._knocker.publish(
                 subjects.WORK.build(node=hop.node, model=shard.model, stage=str(hop.stage)),
                 payload,
@@ -268,6 +308,8 @@ class Worker:
 
 async def _finish(post: Post) -> None:
     """Wait for the frames begun on a post, then close it. A model is never closed under a frame."""
+    if post.timer is not None:
+        post.timer.cancel()
     if post.tasks:
         _, late = await asyncio.wait(tuple(post.tasks), timeout=STUCK_S)
         if late:
@@ -283,7 +325,11 @@ def _check_itinerary(node: str, shard: Shard, order: WorkOrder) -> None:
             f"the itinerary of {len(hops)} stages does not lead to stage {shard.stage} of {shard.stages} on {node}",
             remedy="name one node for each stage, in order",
         )
-    if len(order.done) != shard.stage:
+    gathers = bool(shard.parts) and shard.crop is None
+    if (order.part is not None) != gathers:
+        raise BadRequestError(f"part {order.part} of a picture came for stage {shard.stage} of {shard.stages}")
+    before = 0 if shard.crop is not None else 1 if gathers else shard.stage
+    if len(order.done) != before:
         raise BadRequestError(
             f"a frame for stage {shard.stage} came with the timings of {len(order.done)} stages",
             remedy="send frames to stage 0",

@@ -39,6 +39,8 @@ TILES = "Bramble-Tiles"
 OVERLAP = "Bramble-Overlap"
 WHOLE = "Bramble-Whole"
 REGION = "Bramble-Region"
+PART = "Bramble-Part"
+GATHERED = "Bramble-Gathered"  # of a reply: the part came, the answer goes to who sent part 0
 NODE = "Bramble-Node"  # of an error: where it happened
 ABSENT = "Bramble-Absent"  # of an error: nobody was on that node to take the frame
 
@@ -128,6 +130,7 @@ class WorkOrder:
     picture: tuple[int, int] | None = None  # width and height of the frame, for the last stage's answer
     done: tuple[StageTimings, ...] = ()  # one a stage that the frame has passed
     sent_at: float | None = None  # Unix seconds, by the sender's clock
+    part: int | None = None  # of a picture divided by area: the one that this is
 
     def to_headers(self) -> dict[str, str]:
         """Return the headers that say so."""
@@ -153,6 +156,8 @@ class WorkOrder:
             headers[PICTURE] = f"{self.picture[0]}x{self.picture[1]}"
         if self.done:
             headers[STAGES] = msgspec.json.encode(self.done).decode("ascii")
+        if self.part is not None:
+            headers[PART] = str(self.part)
         if self.sent_at is not None:
             headers[SENT] = f"{self.sent_at:.6f}"
         return headers
@@ -182,11 +187,13 @@ class WorkOrder:
         )
         if cut is None:
             return order
+        part = _read_int(found, PART, 0, 0, MAX_STAGES) if PART.lower() in found else None
         return replace(
             order,
+            part=part,
             cut=_read_cut(cut),
             picture=_read_picture(found.get(PICTURE.lower())),
-            done=_read_stages(found.get(STAGES.lower()), itinerary),
+            done=_read_stages(found.get(STAGES.lower()), itinerary[part or 0 :]),
             sent_at=_read_sent(found.get(SENT.lower())),
         )
 

@@ -15,7 +15,7 @@ from wire.cuts import CutId
 from wire.errors import BadRequestError, ErrorBody
 from wire.ids import MAX_STAGES, Digest, Token
 from wire.precision import Precision
-from wire.tiles import TileReport, Tiles
+from wire.tiles import GridSides, Region, TileReport, Tiles
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -154,6 +154,8 @@ class Shard(Message, frozen=True, omit_defaults=True):
     whole: Digest | None = None  # of the artefact that was cut, as the manifest names it
     cut: CutId | None = None  # wire.cuts.cut_id
     wire: Precision = Precision.EXACT  # in which the stage sends on what it computes
+    grid: GridSides | None = None  # rows and columns of parts: the stages but the last run side by side, one a part
+    crop: Region | None = None  # of such a part: what it sees of the model's input, in its pixels
 
     def __post_init__(self) -> None:
         """Hold the fields against each other."""
@@ -162,9 +164,22 @@ class Shard(Message, frozen=True, omit_defaults=True):
             raise ValueError("a whole model has neither operators, nor a cut, nor a precision to send on in")
         if self.stages > 1 and not all(described):
             raise ValueError("a stage needs its operators, the digest of the whole model and the cut")
+        self._check_parts()
         ordered = self.stages == 1 or self.start < self.end
-        if self.stage >= self.stages or not ordered or (self.stage == 0) != (self.start == 0):
+        first = self.stage == 0 or self.crop is not None
+        if self.stage >= self.stages or not ordered or first != (self.start == 0):
             raise ValueError(f"stage {self.stage} of {self.stages} cannot be the operators {self.start} to {self.end}")
+
+    @property
+    def parts(self) -> int:
+        """How many stages run side by side before the last one, on parts of the picture; 0 where stages are a chain."""
+        return self.grid[0] * self.grid[1] if self.grid else 0
+
+    def _check_parts(self) -> None:
+        if self.parts and self.stages != self.parts + 1:
+            raise ValueError(f"{self.parts} parts and what goes on with them are not {self.stages} stages")
+        if (self.crop is not None) != (self.stage < self.parts):
+            raise ValueError("each part of a picture, and nothing else, needs its crop")
 
     @property
     def artefact(self) -> str:

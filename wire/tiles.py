@@ -20,6 +20,9 @@ DEFAULT_OVERLAP = 0.2
 Region = tuple[int, int, int, int]
 """Part of a picture in its own pixels: columns [x0, x1), rows [y0, y1) as x0, y0, x1, y1."""
 
+GridSides = tuple[Annotated[int, Meta(ge=1, le=MAX_SIDE)], Annotated[int, Meta(ge=1, le=MAX_SIDE)]]
+"""Rows and columns of the parts into which the front of a network is divided."""
+
 _GRID = re.compile(r"([1-9])x([1-9])", re.ASCII)
 _REGION = re.compile(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})", re.ASCII)
 

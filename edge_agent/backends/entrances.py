@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.backends.base import Prepared, TensorSpec
+from edge_agent.backends.part import Part
+from edge_agent.gathering import split_pieces
 from modelkit.manifest import InputSpec, Manifest
 from modelkit.picture import decode_picture, read_picture_info
 from modelkit.preprocess import WHOLE, Placement, decode_bounds, place, prepare_input
 from modelkit.sliced import Box, decode_tile, place_tile
+from modelkit.slicing import Tensor
+from modelkit.tiling import Grid, merge
 from wire.errors import BadRequestError, InvalidTensorError, ModelRejectedError
 from wire.headers import PICTURE, WorkOrder
 from wire.precision import decode_activations
 from wire.tensors import MAGIC, decode_tensors, to_array
+from wire.tiles import Region
 
 if TYPE_CHECKING:
     from edge_agent.backends.base import Array
@@ -28,15 +33,19 @@ class PictureEntrance:
     Raises ModelRejectedError where the model's input is not the manifest's.
     """
 
-    def __init__(self, manifest: Manifest, inputs: Sequence[TensorSpec]) -> None:
+    def __init__(self, manifest: Manifest, inputs: Sequence[TensorSpec], crop: Region | None = None) -> None:
+        whole = manifest.input.shape
+        x0, y0, x1, y1 = crop or (0, 0, whole[2], whole[1])
         shapes = tuple(spec.shape for spec in inputs)
-        if shapes != (manifest.input.shape,):
+        if shapes != ((1, y1 - y0, x1 - x0, whole[3]),) or x1 > whole[2] or y1 > whole[1]:
+            of = "" if crop is None else f", of which this part is to see {crop}"
             raise ModelRejectedError(
-                f"the model {manifest.name} takes {shapes}, its manifest says {manifest.input.shape}",
+                f"the model {manifest.name} takes {shapes}, its manifest says {whole}{of}",
                 remedy="correct [input] in the manifest",
             )
         self._spec: InputSpec = manifest.input
-        self._wanted = inputs[0]
+        self._wanted = TensorSpec(whole, inputs[0].dtype, inputs[0].quantization)
+        self._seen = (slice(None), slice(y0, y1), slice(x0, x1))
 
     def check(self, payload: bytes) -> None:
         """Read the size from the header before anything is decoded."""
@@ -65,7 +74,7 @@ class PictureEntrance:
             info.height,
             decode_ms=(decoded - started) * 1e3,
             preprocess_ms=(time.perf_counter() - decoded) * 1e3,
-            tensors=(tensor,),
+            tensors=(self._crop(tensor),),
             placement=_place(info.width, info.height, order, spec),
         )
 
@@ -74,14 +83,19 @@ class PictureEntrance:
         spec = self._spec
         gray = np.full((spec.height, spec.width, 3), 128, np.uint8)
         tensor = prepare_input(gray, spec, dtype=self._wanted.dtype, quantization=self._wanted.quantization)
-        return Prepared(spec.width, spec.height, 0.0, 0.0, tensors=(tensor,), placement=WHOLE)
+        return Prepared(spec.width, spec.height, 0.0, 0.0, tensors=(self._crop(tensor),), placement=WHOLE)
+
+    def _crop(self, tensor: Array) -> Array:
+        """Cut out of the model's input what this part of the picture sees; all of it where there are no parts."""
+        return np.ascontiguousarray(tensor[self._seen])
 
     def _accept_tensors(self, payload: bytes) -> Prepared:
         started = time.perf_counter()
         arrays = [to_array(tensor) for tensor in decode_tensors(payload)]
         check_tensors(arrays, (self._wanted,))
         spent = (time.perf_counter() - started) * 1e3
-        return Prepared(self._spec.width, self._spec.height, spent, 0.0, tensors=tuple(arrays), placement=WHOLE)
+        seen = tuple(self._crop(array) for array in arrays)
+        return Prepared(self._spec.width, self._spec.height, spent, 0.0, tensors=seen, placement=WHOLE)
 
 
 class ActivationEntrance:
@@ -125,7 +139,54 @@ def _place(width: int, height: int, order: WorkOrder, spec: InputSpec) -> Placem
     return place_tile(width, height, Box(*order.region), spec)
 
 
+class GatheringEntrance(ActivationEntrance):
+    """Takes what the parts of a picture became, and puts it together."""
+
+    def __init__(self, manifest: Manifest, inputs: Sequence[TensorSpec], part: Part) -> None:
+        super().__init__(manifest, inputs, part.stage)
+        assert part.grid is not None  # parts are gathered only where there are some
+        grid = Grid(*part.grid)
+        self._parts = grid.parts
+        self._cells = []
+        for number, spec in enumerate(inputs):
+            if len(spec.shape) != _RANK:
+                raise ModelRejectedError(
+                    f"input {number} of shape {spec.shape} has no rows: it cannot come in parts",
+                    remedy="cut the model again: `bramble plan`",
+                )
+            self._cells.append(grid.cells(spec.shape[1], spec.shape[2]))
+
+    def prepare(self, payload: bytes, order: WorkOrder) -> Prepared:
+        """Read the tensors of every part, merge them and hold them against the shard's inputs."""
+        if order.picture is None:
+            raise BadRequestError(f"the header {PICTURE} is missing", remedy="send the picture's size along")
+        started = time.perf_counter()
+        pieces = [
+            decode_activations(piece, order.itinerary[part].wire)
+            for part, piece in enumerate(split_pieces(payload, self._parts))
+        ]
+        if any(len(piece) != len(self._inputs) for piece in pieces):
+            raise InvalidTensorError(
+                f"parts came with {[len(piece) for piece in pieces]} tensors instead of {len(self._inputs)}",
+                remedy="send what a part of this cut put out",
+            )
+        arrays = [
+            merge(
+                Tensor(number, f"input {number}", spec.shape, spec.dtype, None, stored=False, variable=False),
+                [(cells[part], piece[number]) for part, piece in enumerate(pieces)],
+            )
+            for number, (spec, cells) in enumerate(zip(self._inputs, self._cells, strict=True))
+        ]
+        check_tensors(arrays, self._inputs)
+        width, height = order.picture
+        spent = (time.perf_counter() - started) * 1e3
+        placement = _place(width, height, order, self._spec)
+        return Prepared(width, height, spent, 0.0, tensors=tuple(arrays), placement=placement)
+
+
 Entrance = PictureEntrance | ActivationEntrance
+
+_RANK = 4
 
 
 def check_tensors(arrays: Sequence[Array], wanted: Sequence[TensorSpec]) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from wire.errors import ModelRejectedError
 from wire.messages import Shard
+from wire.tiles import Region
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -15,16 +16,18 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stages: int = 1
     start: int = 0
     end: int = 0
+    grid: tuple[int, int] | None = None  # rows and columns, where the stages but the last are parts of the picture
+    crop: Region | None = None  # what a part sees of the model's input
 
     @classmethod
     def of(cls, shard: Shard) -> Part:
         """Return the part that a shard is."""
-        return cls(shard.stage, shard.stages, shard.start, shard.end)
+        return cls(shard.stage, shard.stages, shard.start, shard.end, shard.grid, shard.crop)
 
     @property
     def first(self) -> bool:
         """Whether it takes pictures."""
-        return self.stage == 0
+        return self.start == 0
 
     @property
     def last(self) -> bool:

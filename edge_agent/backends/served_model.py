@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edge_agent.backends.base import Activations, Findings, LoadedModel, Prepared
-from edge_agent.backends.entrances import ActivationEntrance, Entrance, PictureEntrance, check_finite
+from edge_agent.backends.entrances import ActivationEntrance, Entrance, GatheringEntrance, PictureEntrance, check_finite
 from edge_agent.backends.exits import ActivationExit, Exit, FindingsExit
 from edge_agent.backends.part import WHOLE, Part
 from modelkit.known_answer import check_known_answer
@@ -29,11 +29,7 @@ class ServedModel:
         self._model = model
         self._part = part
         try:
-            self._entrance: Entrance = (
-                PictureEntrance(manifest, model.inputs)
-                if part.first
-                else ActivationEntrance(manifest, model.inputs, part.stage)
-            )
+            self._entrance: Entrance = _open_entrance(manifest, model, part)
         except ModelRejectedError:
             model.close()
             raise
@@ -79,6 +75,14 @@ class ServedModel:
     def close(self) -> None:
         """Let go of the model."""
         self._model.close()
+
+
+def _open_entrance(manifest: Manifest, model: LoadedModel, part: Part) -> Entrance:
+    if part.first:
+        return PictureEntrance(manifest, model.inputs, part.crop)
+    if part.grid is not None:
+        return GatheringEntrance(manifest, model.inputs, part)
+    return ActivationEntrance(manifest, model.inputs, part.stage)
 
 
 _ORDER = WorkOrder(frame="proof", digest="", itinerary=(), deadline_ms=1)
