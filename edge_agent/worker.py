@@ -56,6 +56,16 @@ class Post:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _HandedOn:
+    """What one stage has for another one of this node: a message that need not go over the network."""
+
+    subject: str
+    reply: str
+    headers: dict[str, str] | None
+    data: bytes
+
+
 class Worker:
     """Serves shards. ``on_stuck`` hears of a thread that is lost."""
 
@@ -269,12 +279,13 @@ class Worker:
             order = advance(
                 self._node, shard, work, finished, sent_bytes=len(payload), now=time.monotonic(), at=time.time()
             )
+            subject = subjects.WORK.build(node=hop.node, model=shard.model, stage=str(hop.stage))
+            headers = order.to_headers()
+            if hop.node == self._node:  # our own next stage needs no server between
+                await self._receive(_HandedOn(subject, reply, headers, payload))
+                return
             await self._knocker.publish(
-                subjects.WORK.build(node=hop.node, model=shard.model, stage=str(hop.stage)),
-                payload,
-                headers=order.to_headers(),
-                reply=reply,
-                on_nobody=functools.partial(self._refuse, reply, absent),
+                subject, payload, headers=headers, reply=reply, on_nobody=functools.partial(self._refuse, reply, absent)
             )
         except BrambleError as error:
             await self._refuse(reply, error)
