@@ -48,8 +48,8 @@ class Gathering:
         """Take in a part; the whole frame when it was the last.
 
         Raises:
-            BadRequestError: it is no part, or came before.
-            NoCapacityError: too much is waiting for its other parts.
+            BadRequestError: it is no part.
+            NoCapacityError: it came before, or too much is waiting for its other parts.
 
         """
         order = work.order
@@ -58,7 +58,7 @@ class Gathering:
         key = (order.frame, order.itinerary)
         known = self._frames.get(key)
         if known is not None and order.part in known.pieces:
-            raise BadRequestError(f"part {order.part} of the frame {order.frame} came twice")
+            raise NoCapacityError(f"part {order.part} of the frame {order.frame} came twice")
         full = known is None and len(self._frames) >= MAX_GATHERED
         if full or self.bytes + len(work.payload) > MAX_GATHERED_BYTES:
             raise NoCapacityError(

@@ -26,6 +26,7 @@ class Chain(NamedTuple):
     artefact: str  # digest
     cut: str | None
     stages: int
+    parts: int = 0  # of the picture: so many first stages run side by side, and the one after them gathers
 
 
 class Role(NamedTuple):
@@ -121,10 +122,17 @@ def find_route(
         ends.append(least[1])
         avoided += least[0]
         load += best.load
-        arrival = least[1] + hop_s
+        arrival = _arrive(chain, ends, hop_s)
     if avoided == len(hops):
         return None
     return Route(chain, tuple(hops), tuple(arrivals), tuple(ends), avoided, load)
+
+
+def _arrive(chain: Chain, ends: Sequence[float], hop_s: float) -> float:
+    """Return when a frame comes to the stage after those that end so: parts all start at once, the last one counts."""
+    if len(ends) < chain.parts:
+        return 0.0
+    return (max(ends) if len(ends) == chain.parts else ends[-1]) + hop_s
 
 
 def choose(routes: Iterable[Route]) -> Route | None:

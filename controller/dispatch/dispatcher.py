@@ -222,7 +222,7 @@ class Dispatcher:
             if left <= 0:
                 raise self._too_late(job)
             answer = await self._courier.carry(job, slot.chain, slot.hops, within=left)
-            spent = measure(answer, self._clock() - slot.granted_at)
+            spent = measure(answer, self._clock() - slot.granted_at, slot.chain.parts)
         except NoRespondersError as error:
             self._bar(slot, {error.node} & {*slot.nodes} or {*slot.nodes}, error)
             raise

@@ -50,10 +50,14 @@ class Courier(Protocol):
         """
 
 
-def measure(answer: Answer, spent_s: float) -> Spent:
-    """Return the nodes' own times, without their queues, and what is left of ``spent_s``, which is all of it."""
+def measure(answer: Answer, spent_s: float, parts: int = 0) -> Spent:
+    """Return the nodes' own times, without their queues, and what is left of ``spent_s``, which is all of it.
+
+    Of ``parts`` that ran side by side, the slowest counts for what is left.
+    """
     service_s = tuple(stage.busy_ms / 1e3 for stage in answer.stages) or (node_seconds(answer),)
-    return Spent(service_s, max(0.0, spent_s - sum(service_s) - answer.timings.queue_ms / 1e3))
+    waited_s = max(service_s[:parts], default=0.0) + sum(service_s[parts:])
+    return Spent(service_s, max(0.0, spent_s - waited_s - answer.timings.queue_ms / 1e3))
 
 
 def node_seconds(answer: Answer) -> float:

@@ -41,7 +41,7 @@ class Trial(NamedTuple):
 
 def role_of(shard: Shard) -> Role:
     """Return what a node does that serves the shard."""
-    return Role(Chain(shard.model, shard.artefact, shard.cut, shard.stages), shard.stage)
+    return Role(Chain(shard.model, shard.artefact, shard.cut, shard.stages, shard.parts), shard.stage)
 
 
 def list_posts(beat: Heartbeat) -> tuple[Post, ...]:

@@ -152,3 +152,13 @@ def test_a_renewed_estimate_lies_between_the_old_and_the_new_and_nearer_to_the_n
     assert min(old, new) - 1e-9 <= renewed.seconds <= max(old, new) + 1e-9
     later = Estimate(old, at=0.0).renewed(new, now=age + HALF_LIFE_S)
     assert abs(later.seconds - new) <= abs(renewed.seconds - new) + 1e-9
+
+
+def test_parts_of_a_picture_start_at_once_and_the_slowest_decides_when_the_rest_begins() -> None:
+    chain = Chain("m", "0" * 64, "1" * 16, 4, parts=2)
+    seconds = (0.3, 0.5, 0.2, 0.1)
+    stages = [[Candidate(f"n{stage}", True, 0.0, each)] for stage, each in enumerate(seconds)]
+    route = find_route(chain, stages, hop_s=0.01)
+    assert route is not None
+    assert route.arrivals == pytest.approx((0.0, 0.0, 0.51, 0.72))
+    assert route.ends == pytest.approx((0.3, 0.5, 0.71, 0.82))

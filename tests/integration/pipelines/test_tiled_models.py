@@ -1,0 +1,89 @@
+"""A model whose front is divided by area, behind a real controller: proved, taken, gone round when a node is lost."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.bench_cluster import BenchCluster, NodeSpec, open_cluster
+from modelkit.library import Library
+from modelkit.tiling import Grid
+from tests.agent_testing.cutting import push_parts
+from tests.agent_testing.running_agent import shard_of
+from wire import subjects
+from wire.headers import InferOptions
+from wire.messages import Assignment, ClusterStatus, Result, Shard, encode
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+
+MODEL, VARIANT = "mobilenet_v2", "cpu-int8"
+NODES = ("n0", "n1", "n2")
+READY_S = 90.0
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bench(library: Library) -> AsyncIterator[BenchCluster]:
+    arguments = ("--backends", "litert", "--threads", "1")
+    async with open_cluster([NodeSpec(node, arguments=arguments) for node in NODES]) as bench:
+        manifest = library.manifest(MODEL)
+        store = await bench.bus.blobs(subjects.MODELS_STORE)
+        assert manifest.known_answer is not None
+        for digest in (manifest.known_answer.sha256, *(artefact.sha256 for artefact in manifest.artefacts)):
+            await store.put_file(digest, library.path(digest))
+        await bench.cluster.add_model(manifest)
+        await bench.wait_for(lambda status: all(node.heartbeat.shards for node in status.nodes), within=READY_S)
+        yield bench
+
+
+async def assign(bench: BenchCluster, *shards: tuple[Shard, ...]) -> None:
+    bucket = await bench.bus.bucket(subjects.ASSIGNMENTS_BUCKET)
+    for node, each in zip(NODES, shards, strict=True):
+        await bucket.put(subjects.ASSIGNMENT_KEY.build(node=node), encode(Assignment(node=node, shards=each)))
+
+
+def is_proved(status: ClusterStatus, cut: str | None) -> bool:
+    return any(each.cut == cut and all(each.proved) for model in status.models for each in model.cuts)
+
+
+async def test_frames_take_the_parts_and_when_a_node_is_lost_another_way(bench: BenchCluster, library: Library) -> None:
+    manifest = library.manifest(MODEL)
+    data = library.path(manifest.artefact(VARIANT)).read_bytes()
+    assert manifest.known_answer is not None
+    picture = library.path(manifest.known_answer.sha256).read_bytes()
+
+    async def ask() -> Result:
+        result = await bench.cluster.infer(MODEL, picture, InferOptions(deadline_ms=20_000))
+        assert isinstance(result, Result)
+        return result
+
+    expected = (await ask()).classes
+    upper, lower, rest = await push_parts(bench.bus, manifest, VARIANT, data, at=16, grid=Grid(2))
+    await assign(bench, (upper,), (lower,), (rest,))
+    await bench.wait_for(lambda status: is_proved(status, upper.cut), within=READY_S)
+    await bench.wait_for(lambda status: all(len(node.heartbeat.shards) == 1 for node in status.nodes), within=READY_S)
+
+    result = await ask()
+    assert result.classes == expected
+    assert (result.cut, result.nodes) == (upper.cut, NODES)
+    assert len(result.stages) == 3
+    assert result.timings.infer_ms < sum(stage.infer_ms for stage in result.stages)
+
+    whole = shard_of(manifest, VARIANT)
+    await assign(bench, (upper,), (lower,), (rest, whole))
+    await bench.wait_for(
+        lambda status: any(
+            report.shard == whole and report.state == "ready"
+            for node in status.nodes if node.node == NODES[2] for report in node.heartbeat.shards
+        ),
+        within=READY_S,
+    )  # fmt: skip
+    bench.end(NODES[1], signal.SIGKILL)
+    for _ in range(5):
+        result = await ask()
+        assert (result.classes, result.error) == (expected, None)
+        assert result.nodes == NODES[2:]
+    counts = (await bench.cluster.status()).counts
+    assert counts.offered == counts.inferred == 7
