@@ -17,7 +17,7 @@ PARTS = 3
 
 def make_work(frame: int, part: int | None, *, try_: int = 0, deadline: float = 10.0, payload: bytes = b"") -> Work:
     hops = tuple(Hop(f"n{number}-{try_}", number) for number in range(PARTS + 1))
-    done = (StageTimings(node=hops[part or 0].node, infer_ms=1.0),)
+    done = (StageTimings(node=hops[(part or 0) % len(hops)].node, infer_ms=1.0),)
     order = WorkOrder(f"f{frame}", "d", hops, 1000, cut="c" * 16, part=part, done=done, picture=(8, 8))
     return Work(order, payload or f"{frame}/{part}/{try_}".encode(), 0.0, deadline)
 
