@@ -211,6 +211,7 @@ TABLE: tuple[Row, ...] = (
     *_bucket(subjects.LEASES_BUCKET, subjects.SESSION_KEY, "the sessions", read=_CONTROLLER, write=_CONTROLLER),
     *_bucket(subjects.LEASES_BUCKET, subjects.CLAIM_KEY, "the claims", read=_CONTROLLER, write=_CONTROLLER),
     *_bucket(subjects.SIGHT_BUCKET, subjects.SIGHT_KEY, "the blindness kept", read=_CONTROLLER, write=_CONTROLLER),
+    *_bucket(subjects.FENCES_BUCKET, subjects.FENCE_KEY, "the fences", read=_CONTROLLER, write=_CONTROLLER),
     *_store(subjects.MODELS_STORE, "models' files", read=_AGENT, write=_OPERATOR),
     Row("$JS.API.INFO", "ask how full the store is", publish=_PEOPLE),
     Row("$JS.API.>", "keep the cluster's state", publish=_CONTROLLER),

@@ -136,10 +136,10 @@ class CanaryKeeper:
         node, model = perch.node, perch.manifest.name
         if after.fenced and not before.fenced:
             await self._fences.put_up(node, model, perch.digest, after.reason)
-            await self._tell(node, "fenced", f"{model} is kept from {node}: {after.reason}")
+            await self._tell(model, "fenced", f"{model} is kept from {node}: {after.reason}")
         elif before.fenced and not after.fenced:
             await self._fences.take_down(node, model)
-            await self._tell(node, "unfenced", f"{node} has proved itself and serves {model} again")
+            await self._tell(model, "unfenced", f"{node} has proved itself and serves {model} again")
         elif after.fenced and after.passed != before.passed:
             fence = self._fences.find(node, model, perch.digest)
             if fence:
@@ -148,10 +148,10 @@ class CanaryKeeper:
             subject = subjects.NODE_COMMAND.build(node=node, verb="prove")
             await self._publish(subject, encode(ProveRequest(model=model)))
 
-    async def _tell(self, node: str, kind: str, text: str) -> None:
-        _log.warning(text, extra={"action": kind, "node": node})
+    async def _tell(self, model: str, kind: str, text: str) -> None:
+        _log.warning(text, extra={"action": kind, "model": model})
         event = Event(at=time.time(), kind=kind, text=text)
-        await self._publish(subjects.NODE_EVENT.build(node=node, kind=kind), encode(event))
+        await self._publish(subjects.MODEL_EVENT.build(model=model, kind=kind), encode(event))
 
     async def _publish(self, subject: str, payload: bytes) -> None:
         try:

@@ -18,7 +18,7 @@ from modelkit.manifest import ExpectedClass, KnownAnswer, Manifest
 from tests.agent_testing.models import make_jpeg, simulated_manifest
 from tests.agent_testing.running_agent import RunningAgent, shard_of
 from wire import subjects
-from wire.bus import Bus
+from wire.bus import Bus, Received
 from wire.messages import Answer, ShardState
 
 HASTE = 60
@@ -66,6 +66,13 @@ async def test_a_node_that_begins_to_lie_is_fenced_told_to_prove_itself_and_take
         for agent in agents.values():
             await agent.ready(manifest, "simulated")
         rotation = Rotation()
+        told: list[str] = []
+
+        async def hear(message: Received) -> None:
+            told.append(message.subject.rpartition(".")[2])
+            rotation.changed.set()
+
+        await bus.control.subscribe(subjects.MODEL_EVENT.wildcard(model=manifest.name), hear)
         fences = Fences(await bus.bucket(subjects.FENCES_BUCKET), rotation.changed.set)
 
         async def ask(perch: Perch, picture: bytes, *, within: float) -> Answer:
@@ -93,11 +100,11 @@ async def test_a_node_that_begins_to_lie_is_fenced_told_to_prove_itself_and_take
         (fence,) = fences.of("liar")
         assert fence.model == manifest.name
         assert "expected simulated 1.000 (+-0.01), got nothing of the kind 0.990" in fence.reason
-        assert (await two.wait_for_event("fenced")).text.startswith(f"{manifest.name} is kept from liar")
+        await rotation.until(lambda: told == ["fenced"])
         await two.wait_for(lambda beat: any(r.reason == "a canary was answered wrongly" for r in beat.shards))
         lie.unlink()
         await rotation.until(lambda: not fences.of("liar"))
-        await two.wait_for_event("unfenced")
+        await rotation.until(lambda: told == ["fenced", "unfenced"])
         assert fences.of("honest") == ()
         running.cancel()
         await asyncio.wait({running})
