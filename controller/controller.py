@@ -42,9 +42,11 @@ from controller.results import Results
 from controller.settings import Settings
 from controller.sight import SightKeeper
 from controller.tracing.open import open_tracer
+from controller.watch import Watch
 from wire import subjects
 from wire.bus import BlobStore, Bucket, Bus
 from wire.errors import BusError
+from wire.health import judge_cluster
 from wire.ids import JOBS, REQUESTS
 from wire.messages import CameraConfig, ClusterStatus, ControllerStatus, ModelStatus, Result, encode
 from wire.service import Service
@@ -143,6 +145,7 @@ class Controller:
             clock=self._clock,
         )
         self._sliced = SlicedDispatcher(self._dispatcher, self._pool, self._catalogue.require)
+        self._watch = Watch(settings.id, bus.control)
         self._http: HttpServer | None = None
         self._plans: Plans
 
@@ -352,7 +355,9 @@ class Controller:
             for camera in self._fleet.cameras():
                 camera.add_blindness(now - last)
                 camera.step_ladders(now - last)
-            self._metrics.show(self._take_snapshot())
+            snapshot = self._take_snapshot()
+            self._metrics.show(snapshot)
+            await self._watch.look(snapshot.findings, now)
             await self._ownership.tell()
             subject = subjects.CONTROLLER_STATUS.build(controller=self._settings.id)
             try:
@@ -362,7 +367,8 @@ class Controller:
             last = now
 
     def _take_snapshot(self) -> Snapshot:
-        status = self._leave_out_others(self.status())
+        whole = self.status()
+        status = self._leave_out_others(whole)
         cameras = {camera.camera for camera in status.cameras} | {JOBS, REQUESTS}
         return Snapshot(
             version=self._version,
@@ -379,6 +385,7 @@ class Controller:
             job_ends=dict(self._jobs.tally.ends),
             jobs_repeated=self._jobs.tally.repeated,
             plans=self._keeper.plans,
+            findings=judge_cluster(whole, self._jobs.status) if self._keeper.plans else (),
             fenced=self._results.fenced,
         )
 

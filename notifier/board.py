@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from notifier.settings import Mqtt, Sighting
-from notifier.state import Sights, Troubles
+from notifier.state import Sights
 from wire.messages import CameraStatus, ClusterStatus, NodeStatus
+from wire.troubles import Troubles
 
 ONLINE, OFFLINE = b"online", b"offline"
 

@@ -11,7 +11,7 @@ from notifier.board import compose
 from notifier.mqtt import MqttTeller
 from notifier.notice import Notice
 from notifier.settings import Settings
-from notifier.state import Sights, Troubles, expire, fold_findings, fold_result
+from notifier.state import Sights, expire, fold_result, is_worth_telling, tell_change
 from notifier.webhook import WebhookTeller
 from wire import subjects
 from wire.bus import Bus, Received
@@ -20,6 +20,7 @@ from wire.findings import Finding
 from wire.health import judge_cluster, judge_silence
 from wire.messages import ClusterStatus, Result, decode, encode
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
+from wire.troubles import Troubles, fold_findings
 
 LOOK_S = 2.0
 ASK_S = 2.0
@@ -62,10 +63,10 @@ class Teller:
         while True:
             findings = await self._examine()
             now, at = time.monotonic(), time.time()
-            self._troubles, notices = fold_findings(
-                self._troubles, findings, now, at=at, patience_s=self._settings.patience_s
+            self._troubles, changes = fold_findings(
+                self._troubles, filter(is_worth_telling, findings), now, patience_s=self._settings.patience_s
             )
-            self._tell(notices)
+            self._tell(tuple(tell_change(change, at) for change in changes))
             self._sights, notices = expire(self._sights, now, at=at)
             self._tell(notices)
             self._show()

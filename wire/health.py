@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wire.findings import Finding, Severity
+from wire.jobs import QueueStatus
 from wire.messages import CameraStatus, ClusterStatus, ModelStatus, NodeStatus, ShardState
 
 HOT_C = 80.0
@@ -20,11 +21,21 @@ UNSEEN_WARN = 0.5
 JITTER_WARN = 0.5
 """Of a camera's period: beyond, pictures come in bursts."""
 
+OLD_JOB_S = 3600.0
+JOBS_FULL_WARN = 0.8
 
-def judge_cluster(status: ClusterStatus) -> tuple[Finding, ...]:
-    """Judge everything in a status."""
+CHECKS = (
+    "answers", "nodes", "versions", "plans", "models", "heartbeat", "clock", "draining", "throttling", "temperature",
+    "load", "memory", "shard", "pictures", "jitter", "frames", "served", "jobs",
+)  # fmt: skip
+"""Everything that can be found; a test holds the list to the code."""
+
+
+def judge_cluster(status: ClusterStatus, jobs: QueueStatus | None = None) -> tuple[Finding, ...]:
+    """Judge everything in a status, and the job queue where it is known."""
     return (
         *judge_controller(status),
+        *(judge_jobs(jobs) if jobs is not None else ()),
         *(finding for node in status.nodes for finding in judge_node(node, status)),
         *(finding for camera in status.cameras for finding in judge_camera(camera, status)),
         *(finding for model in status.models for finding in judge_model(model)),
@@ -140,6 +151,24 @@ def judge_model(model: ModelStatus) -> Iterator[Finding]:
     else:
         remedy = f"`bramble nodes` shows how far each is; its variants are {', '.join(model.variants) or 'none'}"
         yield _broken(about, "served", "no node is ready for it: every frame fails", remedy)
+
+
+def judge_jobs(queue: QueueStatus) -> Iterator[Finding]:
+    """Judge the queue of durable jobs."""
+    about = "jobs"
+    if queue.problem:
+        yield _broken(about, "jobs", f"nothing is worked on: {queue.problem}", "see `bramble jobs`")
+    elif queue.max_queue_bytes and queue.queued_bytes > JOBS_FULL_WARN * queue.max_queue_bytes:
+        text = f"{queue.queued_bytes >> 20} of {queue.max_queue_bytes >> 20} MiB of the queue are taken"
+        yield _warning(about, "jobs", text, "when it is full, jobs are refused: submit less, or raise --jobs-disk")
+    elif queue.oldest_s > OLD_JOB_S:
+        text = f"the oldest of {queue.queued} jobs has waited for {queue.oldest_s / 3600:.1f} h"
+        yield _warning(about, "jobs", text, "live frames go first: add nodes, or wait for quieter hours")
+    elif queue.dead:
+        text = f"{queue.dead} failed jobs keep their pictures"
+        yield _warning(about, "jobs", text, "`bramble jobs` shows why; retry or drop them")
+    else:
+        yield _well(about, "jobs", f"{queue.queued} queued")
 
 
 def _judge_clock(about: str, offset_s: float) -> Iterator[Finding]:

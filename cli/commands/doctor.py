@@ -21,6 +21,7 @@ from wire.bus.survey import survey_server
 from wire.context import Context, load_context
 from wire.errors import AnswerTimeoutError, BadRequestError, BrambleError, NoRespondersError
 from wire.findings import Finding, Health, Severity, judge_health
+from wire.jobs import QueueStatus
 from wire.messages import ClusterStatus
 
 MONITOR_S = 5.0
@@ -90,7 +91,15 @@ async def _look_around(found: Cluster) -> tuple[Finding, ...]:
         status = await found.status()
     except (NoRespondersError, AnswerTimeoutError) as error:
         return (health.judge_silence(error.message),)
-    return selection.merge(health.judge_cluster(status), await _ask_nodes(found, list_live(status)))
+    judged = health.judge_cluster(status, await _ask_jobs(found))
+    return selection.merge(judged, await _ask_nodes(found, list_live(status)))
+
+
+async def _ask_jobs(found: Cluster) -> QueueStatus:
+    try:
+        return (await found.jobs()).queue
+    except BrambleError as error:
+        return QueueStatus(problem=error.message)
 
 
 def list_live(status: ClusterStatus) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from wire.findings import Finding
 from wire.jobs import QueueStatus
 from wire.messages import ClusterStatus, Counts
 
@@ -27,4 +28,5 @@ class Snapshot:
     job_ends: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by model, end and reason
     jobs_repeated: int = 0
     plans: bool = False
+    findings: tuple[Finding, ...] = ()  # about the cluster, where this controller is the one to tell
     fenced: int = 0

@@ -12,6 +12,8 @@ from itertools import product
 from controller.ladder import Rung
 from controller.metrics.family import Family, Kind, Sample
 from controller.metrics.snapshot import Snapshot
+from wire.findings import Severity
+from wire.health import CHECKS
 from wire.messages import CameraStatus, NodeStatus, ShardReport, ShardState
 
 PARTS = ("wait", "network", "queue", "decode", "preprocess", "infer", "postprocess")
@@ -145,6 +147,14 @@ def _read_model_info(snapshot: Snapshot) -> Iterator[Sample]:
         yield (model.model, model.version, model.task), 1
 
 
+def _read_findings(snapshot: Snapshot) -> Iterator[Sample]:
+    if not snapshot.plans:
+        return
+    for check, severity in product(CHECKS, (Severity.WARNING, Severity.BROKEN)):
+        found = [each for each in snapshot.findings if (each.check, each.severity) == (check, severity)]
+        yield (check, severity.value), len(found)
+
+
 def _is_draining(node: NodeStatus) -> float:
     return node.liveness != "dead" and node.heartbeat.draining
 
@@ -153,6 +163,8 @@ CONTROLLER = (
     Family("bramble_build_info", "gauge", "1; its label is the controller's version", ("version",),
            lambda s: [((s.version,), 1.0)]),
     _gauge("bramble_ready", "1 while /readyz says so: connected, and every model has a node", lambda s: s.ready),
+    Family("bramble_findings", "gauge", "What is wrong with the cluster, as `bramble doctor` says, counted by check; "
+           "told by the controller that plans", ("check", "severity"), _read_findings),
     _gauge("bramble_bus_connected", "1 while the NATS server can be spoken to", lambda s: s.connected),
     _counter("bramble_bus_messages_lost_total", "Messages that the controller was too slow to take",
              lambda s: s.lost_messages),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from cli.connection import open_cluster
 from controller.metrics.metrics import OWN
 from roles.observability.dashboards import BOARDS, list_queries
 from tests.conftest import ROOT
 from tests.e2e.local_process import LocalProcess, start_local_process
 from tests.observability_testing.servers import Prometheus, Webhook, find_server, run_alertmanager, run_prometheus
+from wire import subjects
+from wire.messages import Done, decode
 
 pytestmark = pytest.mark.e2e
 
@@ -100,6 +104,36 @@ def test_a_model_without_a_node_is_told_and_so_is_its_return(watched: Watched) -
         watched.local.tell("nodes", "undrain", node)
 
     watched.webhook.wait_for("BrambleModelUnserved", "resolved", within=FIRE_S, model="mobilenet_v2")
+
+
+def test_what_only_the_doctor_finds_is_told_and_so_is_its_end(watched: Watched) -> None:
+    context = watched.local.told["context"]
+    manifest = asyncio.run(read_manifest(context, "mobilenet_v2"))
+    watched.local.tell("camera", "remove", "yard")
+    watched.local.tell("model", "remove", "mobilenet_v2")
+    watched.webhook.wait_for("BrambleDegraded", "firing", within=FIRE_S, check="models")
+    assert watched.local.run("doctor").returncode > 0
+
+    asyncio.run(add_again(context, manifest))
+
+    watched.webhook.wait_for("BrambleDegraded", "resolved", within=FIRE_S, check="models")
+    watched.local.tell("camera", "add", "yard", "synthetic:?fps=5", "--model", "mobilenet_v2")
+
+
+async def read_manifest(context: str, model: str) -> bytes:
+    """Return a model's manifest, as it was signed."""
+    async with open_cluster(context) as cluster:
+        config = await cluster.bus.bucket(subjects.CONFIG_BUCKET)
+        manifest = await config.get(subjects.MODEL_KEY.build(model=model))
+        assert manifest is not None
+        return manifest
+
+
+async def add_again(context: str, manifest: bytes) -> None:
+    async with open_cluster(context) as cluster:
+        subject = subjects.CONTROL.build(noun="model", verb="add")
+        reply = await cluster.bus.control.request(subject, manifest, within=10.0)
+        assert decode(reply.data, Done).text
 
 
 def test_a_controller_that_hangs_is_told_and_so_is_its_return(watched: Watched) -> None:

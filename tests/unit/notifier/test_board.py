@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from notifier.board import compose, slug
 from notifier.settings import Mqtt, Sighting
-from notifier.state import Seen, Trouble
+from notifier.state import Seen
 from tests.testing.heartbeats import make_heartbeat
 from wire.findings import Finding, Severity
 from wire.messages import CameraStatus, ClusterStatus, Counts, NodeStatus
+from wire.troubles import Trouble
 
 SETTINGS = Mqtt(host="localhost")
 BLIND = Finding(about="camera door", check="pictures", severity=Severity.BROKEN, text="blind")

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from notifier.notice import Notice
 from notifier.settings import Sighting
-from notifier.state import MAX_SEEN, Seen, Sights, Troubles, expire, fold_findings, fold_result, is_worth_telling
+from notifier.state import MAX_SEEN, Seen, Sights, expire, fold_result, is_worth_telling, tell_change
 from wire.findings import Finding, Severity
 from wire.messages import Class, Detection, Result, Timings
+from wire.troubles import Troubles, fold_findings
 
 BLIND = Finding(about="camera door", check="pictures", severity=Severity.BROKEN, text="blind", remedy="look")
 HOT = Finding(about="node pi", check="temperature", severity=Severity.WARNING, text="81 °C", remedy="a fan")
@@ -21,8 +22,9 @@ def play(steps: list[tuple[float, list[Finding]]], patience_s: float = 5.0) -> l
     troubles: Troubles = {}
     told: list[Notice] = []
     for now, findings in steps:
-        troubles, notices = fold_findings(troubles, findings, now, at=now, patience_s=patience_s)
-        told += notices
+        worth = filter(is_worth_telling, findings)
+        troubles, changes = fold_findings(troubles, worth, now, patience_s=patience_s)
+        told += [tell_change(change, now) for change in changes]
     return told
 
 

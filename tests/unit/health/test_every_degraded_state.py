@@ -1,0 +1,217 @@
+"""The list of every degraded state that a cluster can be in, and that each is seen everywhere.
+
+A state is a status that shows it. Each must be a finding (so `bramble doctor` exits with 1 or 2), a metric, and an
+event when it begins and when it ends.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from controller.metrics.metrics import expose
+from controller.metrics.snapshot import Snapshot
+from tests.testing.heartbeats import make_heartbeat
+from wire import health
+from wire.findings import Finding, Health, judge_health
+from wire.jobs import QueueStatus
+from wire.messages import (
+    CameraStatus,
+    ClusterStatus,
+    ControllerStatus,
+    Counts,
+    ModelStatus,
+    NodeStatus,
+    Shard,
+    ShardReport,
+    ShardState,
+)
+from wire.troubles import fold_findings
+
+AT = 1_800_000_000.0
+NODE = NodeStatus(
+    node="pi-1", liveness="live", age_s=0.5, heartbeat=msgspec.structs.replace(make_heartbeat("pi-1"), at=AT - 0.5)
+)
+CAMERA = CameraStatus(
+    camera="door", source="synthetic:", models=("ssd",), phase="live", reason="", since=0.0, fps=10.0, frames=9,
+    restarts=0, counts=Counts(offered=10, inferred=10), last_frame_at=AT,
+)  # fmt: skip
+MODEL = ModelStatus(
+    model="ssd", version="1", task="detect", licence="MIT", variants=("cpu-f32",), nodes_ready=("pi-1",)
+)
+CONTROLLER = ControllerStatus(
+    controller="main", session="s", at=AT, version="1", uptime_s=9.0, plans=True, cameras=(), counts=Counts(),
+    latency_ms={},
+)  # fmt: skip
+WELL = ClusterStatus(
+    controller="main", at=AT, counts=Counts(), latency_ms={}, nodes=(NODE,), cameras=(CAMERA,), models=(MODEL,),
+    controllers=(CONTROLLER,),
+)  # fmt: skip
+SHARD = Shard(model="ssd", version="1", variant="cpu-f32", digest="0" * 64)
+
+State = tuple[ClusterStatus, QueueStatus]
+
+
+def node(**changes: object) -> State:
+    return msgspec.structs.replace(WELL, nodes=(msgspec.structs.replace(NODE, **changes),)), QueueStatus()
+
+
+def beat(**changes: object) -> State:
+    return node(heartbeat=msgspec.structs.replace(NODE.heartbeat, **changes))
+
+
+def camera(**changes: object) -> State:
+    return msgspec.structs.replace(WELL, cameras=(msgspec.structs.replace(CAMERA, **changes),)), QueueStatus()
+
+
+def cluster(**changes: object) -> State:
+    return msgspec.structs.replace(WELL, **changes), QueueStatus()
+
+
+def jobs(**changes: object) -> State:
+    return WELL, QueueStatus(**changes)  # type: ignore[arg-type]  # a row of the table
+
+
+def other(name: str, **changes: object) -> NodeStatus:
+    return msgspec.structs.replace(
+        NODE, node=name, heartbeat=msgspec.structs.replace(NODE.heartbeat, node=name, **changes)
+    )
+
+
+DEAD_PEER = msgspec.structs.replace(CONTROLLER, controller="second", plans=False, liveness="dead")
+
+# state: (what shows it, whom it is about, check, exit code)
+STATES: dict[str, tuple[State, str, str, Health]] = {
+    "a node is silent": (
+        cluster(nodes=(NODE, msgspec.structs.replace(other("pi-2"), liveness="suspect"))), "node pi-2", "heartbeat",
+        Health.WARNINGS,
+    ),
+    "the only node is dead": (node(liveness="dead"), "controller main", "nodes", Health.BROKEN),
+    "a node is dead": (
+        cluster(nodes=(NODE, msgspec.structs.replace(other("pi-2"), liveness="dead"))), "node pi-2", "heartbeat",
+        Health.BROKEN,
+    ),
+    "no node has joined": (cluster(nodes=()), "controller main", "nodes", Health.BROKEN),
+    "a node is drained": (beat(draining=True), "node pi-1", "draining", Health.WARNINGS),
+    "a node's power is bad": (beat(throttling=("under-voltage",)), "node pi-1", "throttling", Health.WARNINGS),
+    "a node is hot": (beat(temperature_c=84.0), "node pi-1", "temperature", Health.WARNINGS),
+    "a node is overloaded": (beat(load=9.0), "node pi-1", "load", Health.WARNINGS),
+    "a node is short of memory": (beat(memory_available_bytes=1 << 20), "node pi-1", "memory", Health.WARNINGS),
+    "a node's clock is off": (beat(at=AT + 60), "node pi-1", "clock", Health.BROKEN),
+    "nodes run different releases": (
+        cluster(nodes=(NODE, other("pi-2", version="2"))), "controller main", "versions", Health.WARNINGS,
+    ),
+    "a node is getting ready": (
+        beat(shards=(ShardReport(shard=SHARD, state=ShardState.PROVING),)), "node pi-1", "shard", Health.WARNINGS,
+    ),
+    "a node refuses a model": (
+        beat(shards=(ShardReport(shard=SHARD, state=ShardState.REJECTED, reason="wrong answer"),)),
+        "node pi-1", "shard", Health.BROKEN,
+    ),
+    "a camera is blind": (camera(phase="blind", reason="no picture"), "camera door", "pictures", Health.BROKEN),
+    "a camera has not begun": (camera(phase="starting"), "camera door", "pictures", Health.WARNINGS),
+    "a recording is over": (camera(phase="ended"), "camera door", "pictures", Health.WARNINGS),
+    "a camera is late": (camera(last_frame_at=AT - 20), "camera door", "pictures", Health.WARNINGS),
+    "a camera stutters": (camera(jitter_ms=90.0), "camera door", "jitter", Health.WARNINGS),
+    "more frames come than can be seen": (
+        camera(counts=Counts(offered=10, inferred=2, dropped={"superseded": 8})), "camera door", "frames",
+        Health.WARNINGS,
+    ),
+    "frames fail": (
+        camera(counts=Counts(offered=10, inferred=2, failed={"no_capacity": 8})), "camera door", "frames",
+        Health.WARNINGS,
+    ),
+    "a model has no node": (
+        cluster(models=(msgspec.structs.replace(MODEL, nodes_ready=()),)), "model ssd", "served", Health.BROKEN,
+    ),
+    "no model is configured": (cluster(models=()), "controller main", "models", Health.WARNINGS),
+    "a controller has died": (
+        cluster(controllers=(CONTROLLER, DEAD_PEER)), "controller second", "answers", Health.WARNINGS,
+    ),
+    "nobody plans": (
+        cluster(controllers=(msgspec.structs.replace(CONTROLLER, plans=False),)), "controller main", "plans",
+        Health.WARNINGS,
+    ),
+    "jobs are not worked on": (jobs(problem="the stream is gone"), "jobs", "jobs", Health.BROKEN),
+    "the job queue fills": (jobs(queued_bytes=90, max_queue_bytes=100), "jobs", "jobs", Health.WARNINGS),
+    "a job waits for hours": (jobs(queued=1, oldest_s=9e3), "jobs", "jobs", Health.WARNINGS),
+    "jobs have failed": (jobs(dead=2), "jobs", "jobs", Health.WARNINGS),
+}  # fmt: skip
+
+
+def judge(state: State) -> tuple[Finding, ...]:
+    return health.judge_cluster(*state)
+
+
+every_state = pytest.mark.parametrize("name", STATES)
+
+
+def test_a_cluster_that_is_well_has_no_finding_metric_or_event() -> None:
+    found = judge((WELL, QueueStatus()))
+
+    assert judge_health(found) is Health.WELL
+    assert fold_findings({}, found, 0.0, patience_s=0.0) == ({}, ())
+    assert sum(read_metric(found).values()) == 0
+
+
+@every_state
+def test_the_doctor_finds_it_with_a_remedy_and_tells_cron(name: str) -> None:
+    state, about, check, code = STATES[name]
+
+    found = [each for each in judge(state) if (each.about, each.check, each.severity) != (about, check, "well")]
+
+    matching = [each for each in found if (each.about, each.check) == (about, check)]
+    assert matching
+    assert all(each.remedy and each.text for each in matching)
+    assert judge_health(found) is code
+
+
+@every_state
+def test_it_is_a_metric(name: str) -> None:
+    state, _, check, _ = STATES[name]
+
+    found = read_metric(judge(state))
+
+    assert sum(count for (each, _), count in found.items() if each == check) >= 1
+
+
+@every_state
+def test_it_is_an_event_when_it_begins_and_when_it_ends(name: str) -> None:
+    state, about, check, _ = STATES[name]
+
+    troubles, begun = fold_findings({}, judge(state), 0.0, patience_s=0.0)
+    after, ended = fold_findings(troubles, judge((WELL, QueueStatus())), 1.0, patience_s=0.0)
+
+    assert (about, check) in {(each.finding.about, each.finding.check) for each in begun if each.began}
+    assert {(each.finding.about, each.finding.check) for each in begun} == {
+        (each.finding.about, each.finding.check) for each in ended if not each.began
+    }
+    assert after == {}
+
+
+def test_every_check_that_can_be_found_is_in_the_list_and_declared() -> None:
+    tree = ast.parse(Path(health.__file__).read_text("utf-8"))
+    makers: dict[str, Callable[[ast.Call], ast.expr | None]] = {
+        "_warning": lambda call: call.args[1],
+        "_broken": lambda call: call.args[1],
+        "Finding": lambda call: next((each.value for each in call.keywords if each.arg == "check"), None),
+    }
+    checks = {
+        made.value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in makers
+        if isinstance(made := makers[call.func.id](call), ast.Constant)
+    }
+
+    assert checks == set(health.CHECKS)
+    assert checks == {check for _, _, check, _ in STATES.values()}
+
+
+def read_metric(findings: tuple[Finding, ...]) -> dict[tuple[str, str], float]:
+    snapshot = Snapshot("1", WELL, plans=True, findings=findings)
+    family = next(each for each in expose(snapshot) if each.name == "bramble_findings")
+    return {(sample.labels["check"], sample.labels["severity"]): sample.value for sample in family.samples}
