@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -10,7 +11,22 @@ from cli.output import print_note
 from cli.plan_picture import draw_option
 from cli.saturation import Saturated
 from cli.tables import NONE, Table, format_bytes, format_ms, print_table
-from wire.plans import PlannedNode, PlanOption, PlanReport
+from wire.plans import PlannedNode, PlannedStage, PlanOption, PlanReport, PlanState
+
+
+def tell_state(state: PlanState) -> str:
+    """Return what is in force, in a sentence."""
+    if state.plan is None:
+        return "In force: the whole model on every node that can run it; --apply changes that."
+    layout = state.plan.layout
+    stages = " + ".join(tell_stages(pipeline) for pipeline in layout.pipelines) or "wherever it can run"
+    waits = f"; waiting for {'; '.join(state.missing)}" if state.missing else ""
+    return f"{'In force' if state.plan.settled else 'Getting ready'}: {layout.name}, {stages}{waits}."
+
+
+def tell_stages(pipeline: Sequence[PlannedStage]) -> str:
+    """Return a pipeline's stages in a line, such as ``0-40 x2 > 40-70 x1``."""
+    return " > ".join(f"{stage.start}-{stage.end} x{len(stage.nodes)}" for stage in pipeline)
 
 
 def compare(predicted: PlanOption | None, measured: Saturated) -> dict[str, Any]:
@@ -80,10 +96,7 @@ def node_row(node: PlannedNode) -> tuple[str, ...]:
 
 def option_row(option: PlanOption) -> tuple[str, ...]:
     """Return an option as a row under OPTION_COLUMNS."""
-    stages = " + ".join(
-        " > ".join(f"{stage.start}-{stage.end} x{len(stage.nodes)}" for stage in pipeline)
-        for pipeline in option.pipelines
-    )
+    stages = " + ".join(tell_stages(pipeline) for pipeline in option.pipelines)
     return (
         option.name,
         f"{option.throughput_s:.3g}",

@@ -14,7 +14,7 @@ import click
 from cli.cluster import Cluster
 from cli.connection import context_option, open_cluster, run
 from cli.output import json_option, print_json, print_note
-from cli.plan_report import compare, print_comparison, print_report
+from cli.plan_report import compare, print_comparison, print_report, tell_state
 from cli.saturation import Saturated, make_gray, saturate
 from cli.waiting import waiting
 from wire.errors import NoCapacityError
@@ -104,6 +104,8 @@ async def _plan(context: str | None, request: PlanRequest, *, apply_it: bool, se
             print_report(report)
         if apply_it:
             await _wait_in_force(cluster, request.model)
+        elif not as_json:
+            click.echo(tell_state(await cluster.show_plan(request.model)))
         if seconds:
             predicted = _find_in_force(report, (await cluster.show_plan(request.model)).plan)
             with waiting(f"asking {request.model} as fast as it answers, for {seconds:g} s"):

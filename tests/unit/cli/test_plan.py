@@ -8,8 +8,10 @@ from click.testing import CliRunner
 
 from cli.commands.plan import _Pin, plan
 from cli.plan_picture import draw_option
-from cli.plan_report import option_row
-from wire.plans import PinnedOperators, PlannedStage, PlanOption
+from cli.plan_report import option_row, tell_state
+from tests.unit.controller.test_plan_placement import PIPELINE
+from tests.unit.controller.test_plan_placement import plan as plan_of
+from wire.plans import PinnedOperators, PlannedStage, PlanOption, PlanState
 
 
 def option(*pipelines: tuple[PlannedStage, ...], seconds: tuple[tuple[tuple[float, ...], ...], ...] = ()) -> PlanOption:
@@ -49,6 +51,13 @@ def test_every_pipeline_is_drawn() -> None:
 def test_an_option_is_a_row() -> None:
     row = option_row(option((stage(0, 40, "a", "b"), stage(40, 70, "c"))))
     assert row == ("pipeline", "12.3", "50 ms", "80 ms", "3.0 MiB", "2.0 KiB", "0-40 x2 > 40-70 x1")
+
+
+def test_what_is_in_force_is_told_in_a_sentence() -> None:
+    assert tell_state(PlanState(model="net", plan=None)).startswith("In force: the whole model on every node")
+    waiting = PlanState(model="net", plan=plan_of(PIPELINE, settled=False), missing=("operators 0 to 10 on b",))
+    assert tell_state(waiting) == ("Getting ready: pipeline, 0-10 x2 > 10-20 x1; waiting for operators 0 to 10 on b.")
+    assert tell_state(PlanState(model="net", plan=plan_of(PIPELINE))) == "In force: pipeline, 0-10 x2 > 10-20 x1."
 
 
 def test_a_pin_names_operators_and_nodes() -> None:
