@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from wire.errors import BusError
 from wire.messages import ClusterStatus
 
 MODEL = "bench"
-READY_S = 30.0
+READY_S = 60.0
 POLL_S = 0.1
 STOP_S = 15.0
 
@@ -99,15 +100,20 @@ class BenchCluster:
             TimeoutError: there was none in that many seconds.
 
         """
-        async with asyncio.timeout(within):
-            while True:
-                try:
-                    status = await self.cluster.status(within=2.0)
-                except BusError:
-                    status = None  # the controller is not there yet
-                if status is not None and wanted(status):
-                    return status
-                await asyncio.sleep(POLL_S)
+        found: ClusterStatus | None = None
+
+        async def look() -> bool:
+            nonlocal found
+            try:
+                found = await self.cluster.status(within=2.0)
+            except BusError:
+                return False  # the controller is not there yet
+            return wanted(found)
+
+        await self.wait_until(look, within=within)
+        if found is None:
+            raise TimeoutError("no status came")
+        return found
 
     async def wait_until(self, wanted: Callable[[], Awaitable[bool]], *, within: float = READY_S) -> None:
         """Ask again and again until the answer is yes.
@@ -116,11 +122,11 @@ class BenchCluster:
             TimeoutError: it was not in that many seconds.
 
         """
-        async with asyncio.timeout(within):
-            while True:
-                if await wanted():
-                    return
-                await asyncio.sleep(POLL_S)
+        deadline = time.monotonic() + within  # not asyncio.timeout: a swallowed cancellation would be a wait for ever
+        while not await wanted():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not so after {within:.0f} s")
+            await asyncio.sleep(POLL_S)
 
     async def wait_ready(self, model: str, nodes: int, *, within: float = READY_S) -> ClusterStatus:
         """Wait until so many nodes serve a model."""

@@ -102,7 +102,7 @@ async def try_cluster(name: str, setup: Setup, model: str, seconds: float) -> Ro
             report = await bench.cluster.apply_plan(request)
             await bench.wait_until(lambda: _is_in_force(bench, model), within=READY_S)
             option = report.options[0]
-            window = 2 + 2 * len(names)
+            window = 2 + 3 * len(names)
             if setup.throttled is not None:
                 quotas.limit(names[0], setup.throttled)
                 await saturate(bench.cluster, model, picture, window=window, seconds=SETTLE_S)
@@ -124,6 +124,7 @@ async def _start(setup: Setup, names: list[str], quotas: Quotas) -> AsyncIterato
     """Start the nodes one processor each, and the last one behind its link."""
     async with contextlib.AsyncExitStack() as stack:
         bench = await stack.enter_async_context(open_cluster([]))
+        quotas.join(bench.broker.pid, bench.processes["controller"].pid)
         processors = sorted(os.sched_getaffinity(0))
         for number, name in enumerate(names):
             arguments = ["--backends", "litert", "--threads", "1"]

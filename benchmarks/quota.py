@@ -10,7 +10,8 @@ from pathlib import Path
 PERIOD_US = 10_000
 """Short beside a frame: with the usual 100 ms a node would run at full speed for a while and then not at all."""
 LEAST_US = 1_000  # the kernel allows no less
-_WEIGHT = 8  # of all groups together, in processes: else they would weigh as one
+_WEIGHT = 16  # of all groups together, in processes: else they would weigh as one
+_REST = "rest"
 
 _ROOT = Path("/sys/fs/cgroup")
 
@@ -32,6 +33,11 @@ class Quotas:
         group.mkdir(exist_ok=True)
         (group / "cgroup.procs").write_text(str(pid))
 
+    def join(self, *pids: int) -> None:
+        """Put processes beside the groups, this one too: the broker must not starve where the nodes do not."""
+        for pid in (os.getpid(), *pids):
+            self.add(_REST, pid)
+
     def limit(self, name: str, share: float) -> None:
         """Give the group so much of one processor from now on."""
         quota = max(LEAST_US, round(share * PERIOD_US))
@@ -43,7 +49,8 @@ class Quotas:
             (group / "cpu.cfs_quota_us").write_text(str(quota))
 
     def remove(self) -> None:
-        """Remove groups whose processes have ended."""
+        """Remove the groups, whose processes have ended but for this one."""
+        (_ROOT / "cgroup.procs" if self._unified else _ROOT / "cpu" / "cgroup.procs").write_text(str(os.getpid()))
         for group in self._directory.iterdir():
             if group.is_dir():
                 group.rmdir()

@@ -58,4 +58,6 @@ class LinkProfile(Message, frozen=True, omit_defaults=True):
     send_bytes_s: Positive
     latency_s: NotNegative  # one way, of an empty message
     handling_s: NotNegative  # the agent's processor time to take in and answer an empty message
+    receiving_s_byte: NotNegative  # and for each byte taken in
+    sending_s_byte: NotNegative  # and for each byte sent
     measured_at: float

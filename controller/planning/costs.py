@@ -84,7 +84,7 @@ def compute_costs(problem: Problem) -> Costs:
     receive = crossing[None, :] / np.array([node.receive_bytes_s for node in nodes])[:, None]
     send = crossing[None, :] / np.array([node.send_bytes_s for node in nodes])[:, None]
     both_ways = 2 * np.array([node.latency_s for node in nodes])[:, None, None]
-    beside = _find_beside(nodes, cuts)
+    beside = _find_beside(nodes, crossing)
     overlaps = np.array([node.overlaps for node in nodes], bool)[:, None, None]
     delays = taken + beside + receive[:, :, None] + send[:, None, :] + both_ways
     own = np.where(overlaps, np.maximum(taken, beside), taken + beside)
@@ -99,11 +99,11 @@ def compute_costs(problem: Problem) -> Costs:
     )
 
 
-def _find_beside(nodes: Sequence[Node], cuts: int) -> Floats:
-    """What each stage takes besides its operators: decoding if it is the first, answering if it is the last."""
-    beside = np.zeros((len(nodes), cuts, cuts))
+def _find_beside(nodes: Sequence[Node], crossing: Floats) -> Floats:
+    """What each stage takes besides its operators: messages; decoding if it is the first, answering if the last."""
+    beside = np.zeros((len(nodes), len(crossing), len(crossing)))
     for number, node in enumerate(nodes):
-        beside[number] += node.stage_s
+        beside[number] += node.stage_s + crossing[:, None] * node.receive_cpu_s + crossing[None, :] * node.send_cpu_s
         beside[number, 0, :] += node.frame_s
         beside[number, :, -1] += node.result_s
     return beside

@@ -64,14 +64,16 @@ class Node:
     frame_s: float = 0.0  # a first stage also decodes and preprocesses
     result_s: float = 0.0  # a last one also makes the answer
     stage_s: float = 0.0  # every stage also takes in and hands on a message
-    overlaps: bool = False  # a second processor does these three beside the operators
+    receive_cpu_s: float = 0.0  # and for each byte of it
+    send_cpu_s: float = 0.0  # likewise
+    overlaps: bool = False  # a second processor does all this beside the operators
     whole_only: bool = False  # its kind of file is not cut, or gives other bits than the others'
 
     def __post_init__(self) -> None:
         """Refuse what cannot have been measured."""
         _require(all(value >= 0 for value in self.seconds), f"{self.name}: seconds must not be negative or NaN")
         _require(min(self.receive_bytes_s, self.send_bytes_s) > 0, f"{self.name}: link rates must be above zero")
-        finite = (self.latency_s, self.frame_s, self.result_s, self.stage_s)
+        finite = (self.latency_s, self.frame_s, self.result_s, self.stage_s, self.receive_cpu_s, self.send_cpu_s)
         _require(all(0 <= value < math.inf for value in finite), f"{self.name}: all but seconds must be finite times")
 
     def own_seconds(self, start: int, end: int) -> float:

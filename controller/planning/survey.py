@@ -96,7 +96,7 @@ def _make_node(facts: Facts, profile: Profile, work: Workload, *, whole_only: bo
         seconds = (profile.seconds[-1], *(0.0 for _ in work.cuts[2:]))
     else:
         seconds = differences((0.0, *profile.seconds))
-    handling = link.handling_s if link else 0.0
+    slower = profile.slowdown * facts.scale
     return Node(
         name=beat.node,
         memory_bytes=find_room(beat, facts.others_bytes),
@@ -106,7 +106,9 @@ def _make_node(facts: Facts, profile: Profile, work: Workload, *, whole_only: bo
         latency_s=link.latency_s if link else _UNMEASURED_LATENCY_S,
         frame_s=profile.frame_s * facts.scale,
         result_s=profile.result_s * facts.scale,
-        stage_s=handling * profile.slowdown * facts.scale,
+        stage_s=link.handling_s * slower if link else 0.0,
+        receive_cpu_s=link.receiving_s_byte * slower if link else 0.0,
+        send_cpu_s=link.sending_s_byte * slower if link else 0.0,
         overlaps=profile.declared or beat.cpus >= profile.slowdown * (profile.threads + 1),
         whole_only=whole_only,
     )

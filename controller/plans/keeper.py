@@ -19,6 +19,7 @@ from controller.surveying.surveyor import Field, Surveyor
 from modelkit.manifest import Manifest
 from wire import subjects
 from wire.bus import Bus
+from wire.cancellation import heed_cancellation
 from wire.errors import BrambleError, BusError, NoCapacityError, UnknownModelError
 from wire.messages import Event, NodeStatus, encode
 from wire.plans import AUTOMATIC, Layout, ModelPlan, PlannedStage, PlanOption, PlanReport, PlanRequest, PlanState
@@ -119,6 +120,7 @@ class Keeper:
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            heed_cancellation()
             self._surveyor.note_paces()
             if not self._is_leader():
                 self._watches.clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from wire import subjects
@@ -28,7 +29,7 @@ _LEAST_S = 1e-6
 
 
 async def measure_link(link: Link, node: str) -> LinkProfile:
-    """Measure; takes some 30 messages.
+    """Measure; takes some 70 messages.
 
     Raises:
         NoRespondersError: nobody answers probes there.
@@ -43,14 +44,27 @@ async def measure_link(link: Link, node: str) -> LinkProfile:
         flushes.append(time.perf_counter() - begun)
     empty = [await _probe(link, node, 0, 0) for _ in range(EMPTY_PROBES)]
     round_s = min(seconds for seconds, _ in empty)
+    handling_s = find_handling([cpu for _, cpu in empty])
+    receiving = await _measure_way(link, node, round_s, handling_s, receive=True)
+    sending = await _measure_way(link, node, round_s, handling_s, receive=False)
     return LinkProfile(
         node=node,
-        receive_bytes_s=await _measure_rate(link, node, round_s, receive=True),
-        send_bytes_s=await _measure_rate(link, node, round_s, receive=False),
-        latency_s=find_latency(round_s, min(flushes), handling_s := find_handling([cpu for _, cpu in empty])),
+        receive_bytes_s=receiving.bytes_s,
+        send_bytes_s=sending.bytes_s,
+        latency_s=find_latency(round_s, min(flushes), handling_s),
         handling_s=handling_s,
+        receiving_s_byte=receiving.cpu_s_byte,
+        sending_s_byte=sending.cpu_s_byte,
         measured_at=time.time(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One direction of a link."""
+
+    bytes_s: float
+    cpu_s_byte: float  # of the node's processor
 
 
 def find_latency(round_s: float, own_round_s: float, handling_s: float) -> float:
@@ -69,13 +83,22 @@ def find_rate(size: int, seconds: float, round_s: float) -> float:
     return size / max(_LEAST_S, seconds - round_s)
 
 
-async def _measure_rate(link: Link, node: str, round_s: float, *, receive: bool) -> float:
+def find_byte_cost(spent_us: int, messages: int, size: int, handling_s: float) -> float:
+    """Return the node's processor seconds a byte, from what so many messages and an empty one cost together."""
+    return max(0.0, spent_us / 1e6 - (messages + 1) * handling_s) / (messages * size)
+
+
+async def _measure_way(link: Link, node: str, round_s: float, handling_s: float, *, receive: bool) -> Way:
     size, most = FIRST_BYTES, min(MAX_PROBE_BYTES, link.max_payload)
     while True:
         there, back = (size, 0) if receive else (0, size)
-        seconds = min([(await _probe(link, node, there, back))[0] for _ in range(LARGE_PROBES)])
-        if seconds - round_s >= ENOUGH_S or size >= most:
-            return find_rate(size, seconds, round_s)
+        await _probe(link, node, there, back)  # the first of a size costs more, and does not count
+        _, before = await _probe(link, node, 0, 0)
+        taken = [(await _probe(link, node, there, back))[0] for _ in range(LARGE_PROBES)]
+        _, after = await _probe(link, node, 0, 0)
+        if min(taken) - round_s >= ENOUGH_S or size >= most:
+            cost = find_byte_cost(after - before, LARGE_PROBES, size, handling_s)
+            return Way(find_rate(size, min(taken), round_s), cost)
         size = min(most, 4 * size)
 
 

@@ -29,7 +29,9 @@ def compute_seconds(problem: Problem, node: Node, start: int, end: int) -> float
 def beside(problem: Problem, node: Node, start: int, end: int) -> float:
     """What the node does for the frame besides running operators."""
     first, last = start == 0, end == len(problem.workload.cuts) - 1
-    return node.stage_s + node.frame_s * first + node.result_s * last
+    crossing = problem.workload.crossing_bytes
+    messages = crossing[start] * node.receive_cpu_s + crossing[end] * node.send_cpu_s
+    return node.stage_s + messages + node.frame_s * first + node.result_s * last
 
 
 def rate(problem: Problem, node: Node, start: int, end: int) -> float:

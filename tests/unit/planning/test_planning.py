@@ -67,6 +67,8 @@ def problems(draw: st.DrawFn, most_nodes: int = 3, most_segments: int = 3) -> Pr
             frame_s=draw(st.sampled_from([0.0, 0.5])),
             result_s=draw(st.sampled_from([0.0, 0.25])),
             stage_s=draw(st.sampled_from([0.0, 0.125])),
+            receive_cpu_s=draw(st.sampled_from([0.0, 0.0625])),
+            send_cpu_s=draw(st.sampled_from([0.0, 0.03125])),
             overlaps=draw(st.booleans()),
             whole_only=draw(st.sampled_from([False, False, False, True])),
         )

@@ -19,7 +19,7 @@ from controller.planning.workload import (
     make_workload,
 )
 from controller.surveying.freshness import LINK_S, PROFILE_S, is_link_fresh, is_profile_fresh
-from controller.surveying.links import find_handling, find_latency, find_rate
+from controller.surveying.links import find_byte_cost, find_handling, find_latency, find_rate
 from modelkit.manifest import SimulatedSpec
 from modelkit.slicing import Cut, cuts, read_graph
 from tests.agent_testing.models import SmallClassifier
@@ -47,7 +47,10 @@ def profile(node: str, *, seconds: float = 0.1, variant: str = "simulated", **fi
 
 
 def link(node: str, **fields: float) -> LinkProfile:
-    usual = {"receive_bytes_s": 1e7, "send_bytes_s": 5e6, "latency_s": 0.002, "handling_s": 0.0005, "measured_at": 1.0}
+    usual = {
+        "receive_bytes_s": 1e7, "send_bytes_s": 5e6, "latency_s": 0.002, "handling_s": 0.0005,
+        "receiving_s_byte": 1e-9, "sending_s_byte": 2e-9, "measured_at": 1.0,
+    }  # fmt: skip
     return LinkProfile(node=node, **(usual | fields))
 
 
@@ -150,6 +153,8 @@ def test_times_of_probes_become_rates_and_latencies() -> None:
     assert find_latency(0.001, 0.002, 0.0) == 0
     assert find_handling([1000, 1400, 1800, 9000]) == pytest.approx(400e-6)
     assert find_handling([5]) == 0
+    assert find_byte_cost(7000, 3, 1_000_000, 0.001) == pytest.approx(1e-9)
+    assert find_byte_cost(10, 3, 1_000_000, 0.001) == 0
 
 
 def test_what_was_measured_before_the_agent_began_or_too_long_ago_is_measured_again() -> None:

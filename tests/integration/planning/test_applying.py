@@ -1,0 +1,134 @@
+"""Plans in force: shards on real agents, new before old, and back again."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from benchmarks.bench_cluster import MODEL, BenchCluster, NodeSpec, make_manifest, open_cluster
+from modelkit.manifest import SimulatedSpec
+from tests.agent_testing.models import make_jpeg
+from wire import subjects
+from wire.bus import Received
+from wire.errors import BrambleError
+from wire.headers import InferOptions
+from wire.messages import ClusterStatus, Event, Result, ShardState, decode
+from wire.plans import PlanRequest
+
+SPEC = SimulatedSpec(seconds=0.03, operators=12, activation_bytes=20_000, memory_bytes=120_000_000)
+TWO = PlanRequest(model=MODEL, stages=2)
+
+
+def list_ready(status: ClusterStatus) -> dict[str, set[tuple[int, int]]]:
+    """For each node the ranges that it serves; a whole model is (0, 0)."""
+    return {
+        node.node: {
+            (report.shard.start, report.shard.end)
+            for report in node.heartbeat.shards
+            if report.state is ShardState.READY
+        }
+        for node in status.nodes
+    }
+
+
+async def wait_settled(bench: BenchCluster) -> None:
+    async def settled() -> bool:
+        plan = (await bench.cluster.show_plan(MODEL)).plan
+        return plan is None or plan.settled
+
+    await bench.wait_until(settled)
+
+
+async def test_a_pipeline_is_put_into_force_with_the_whole_model_serving_until_it_is_ready() -> None:
+    async with open_cluster([NodeSpec(name, 0.03) for name in ("a", "b")]) as bench:
+        await bench.cluster.add_model(make_manifest(SPEC))
+        await bench.wait_ready(MODEL, 2)
+        report = await bench.cluster.apply_plan(TWO)
+        assert report.applied
+        held = [list_ready(await bench.wait_for(lambda _: True))]
+        await wait_settled(bench)
+        status = await bench.wait_for(lambda status: all((0, 0) not in each for each in list_ready(status).values()))
+        held.append(list_ready(status))
+        assert held[0]["a"] >= {(0, 0)}  # what it replaces is still there
+        (first, second) = report.options[0].pipelines[0]
+        assert held[1] == {first.nodes[0]: {(first.start, first.end)}, second.nodes[0]: {(second.start, second.end)}}
+        await bench.cluster.reset_plan(MODEL)
+        await wait_settled(bench)
+        await bench.wait_for(lambda status: list_ready(status) == {"a": {(0, 0)}, "b": {(0, 0)}})
+        assert (await bench.cluster.show_plan(MODEL)).plan is None
+
+
+async def test_a_plan_outlives_its_controller() -> None:
+    async with open_cluster([NodeSpec(name, 0.03) for name in ("a", "b")]) as bench:
+        await bench.cluster.add_model(make_manifest(SPEC))
+        await bench.wait_ready(MODEL, 2)
+        await bench.cluster.apply_plan(TWO)
+        await wait_settled(bench)
+        before = (await bench.cluster.show_plan(MODEL)).plan
+        bench.end("controller")
+        bench.start_controller()
+        await bench.wait_for(lambda status: len(status.nodes) == 2)
+        assert (await bench.cluster.show_plan(MODEL)).plan == before
+        status = await bench.wait_for(lambda status: len(status.nodes) == 2)
+        assert all((0, 0) not in each for each in list_ready(status).values())
+
+
+async def test_frames_find_their_way_while_plans_change_and_each_gets_one_answer() -> None:
+    async with open_cluster([NodeSpec(name, 0.02) for name in ("a", "b")]) as bench:
+        await bench.cluster.add_model(make_manifest(SPEC))
+        await bench.wait_ready(MODEL, 2)
+        picture, stop, failures = make_jpeg(), asyncio.Event(), list[str]()
+        results: list[Result] = []
+
+        async def keep_asking() -> None:
+            while not stop.is_set():
+                try:
+                    found = await bench.cluster.infer(MODEL, picture, InferOptions(deadline_ms=10_000))
+                except BrambleError as error:
+                    failures.append(error.message)
+                else:
+                    assert isinstance(found, Result)
+                    results.append(found)
+
+        asking = [asyncio.create_task(keep_asking()) for _ in range(4)]
+        for _ in range(2):
+            await bench.cluster.apply_plan(TWO)
+            await wait_settled(bench)
+            await bench.wait_for(lambda status: all((0, 0) not in each for each in list_ready(status).values()))
+            await bench.cluster.reset_plan(MODEL)
+            await wait_settled(bench)
+        stop.set()
+        await asyncio.gather(*asking)
+        assert failures == []
+        assert len({each.frame for each in results}) == len(results)
+        assert {len(each.nodes) for each in results} == {1, 2}  # both ways were taken
+
+
+async def test_a_stage_that_loses_its_last_node_is_planned_anew_and_told_as_an_event() -> None:
+    async with open_cluster([NodeSpec(name, 0.03) for name in ("a", "b", "c")]) as bench:
+        await bench.cluster.add_model(make_manifest(SPEC))
+        await bench.wait_ready(MODEL, 3)
+        events: list[Event] = []
+
+        async def note(message: Received) -> None:
+            events.append(decode(message.data, Event))
+
+        await bench.bus.control.subscribe(subjects.MODEL_EVENT.wildcard(model=MODEL), note)
+        report = await bench.cluster.apply_plan(TWO)
+        await wait_settled(bench)
+        (alone,) = (stage.nodes[0] for stage in report.options[0].pipelines[0] if len(stage.nodes) == 1)
+        bench.end(alone, signal.SIGKILL)
+
+        async def planned_anew() -> bool:
+            plan = (await bench.cluster.show_plan(MODEL)).plan
+            if plan is None or not plan.settled:
+                return False
+            return all(alone not in stage.nodes for stages in plan.layout.pipelines for stage in stages)
+
+        await bench.wait_until(planned_anew)
+        found = await bench.cluster.infer(MODEL, make_jpeg(), InferOptions(deadline_ms=10_000))
+        assert isinstance(found, Result)
+        assert sorted(found.nodes) == sorted({"a", "b", "c"} - {alone})
+        changes = [event.text for event in events if event.kind == "plan-changed"]
+        assert len(changes) == 2
+        assert "cannot run any more" in changes[1]
