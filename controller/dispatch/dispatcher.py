@@ -35,6 +35,9 @@ TRIES = 2
 LOOK_S = 0.25
 """How often an attempt that is overdue is looked at: is another node free now, or has one of its own been lost?"""
 
+EARLY_S = 1e-6
+"""Timers may fire that much before their time."""
+
 SILENCE_S = 1.0
 """Nodes that have not answered for so long, and for three times the expectation, get no more work for now."""
 
@@ -100,7 +103,7 @@ class Dispatcher:
         try:
             while pursuit.running or pursuit.seeking:
                 done = await self._wait(pursuit)
-                if not done and self._clock() >= job.deadline:
+                if not done and self._clock() >= job.deadline - EARLY_S:
                     break
                 if outcome := self._take(pursuit, done):
                     return outcome
@@ -173,16 +176,20 @@ class Dispatcher:
     def _look_for_another(self, pursuit: _Pursuit) -> None:
         """See to one more attempt where none is left, or where those under way are overdue."""
         job, now = pursuit.job, self._clock()
-        if pursuit.seeking or pursuit.tries >= TRIES or now >= job.deadline:
+        if pursuit.seeking or pursuit.tries >= TRIES or now >= job.deadline - EARLY_S:
             return
         if pursuit.running:
-            if now < pursuit.look_at:
+            if now < pursuit.look_at - EARLY_S:
                 return
             pursuit.look_at = now + LOOK_S
-            pursuit.avoid |= {node for slot in pursuit.running.values() for node in slot.nodes}
-            lost = {slot: nodes for slot in pursuit.running.values() if (nodes := self._pool.find_lost(slot))}
-            for slot, nodes in lost.items():
-                self._pool.release(slot, but=nodes)  # it would keep the other nodes of its way from work
+            lost = False
+            for slot in pursuit.running.values():
+                if nodes := self._pool.find_lost(slot):
+                    lost = True
+                    pursuit.avoid -= {*slot.nodes}  # now it is known why it is late
+                    self._pool.release(slot, but=nodes)  # it would keep the other nodes of its way from work
+                else:
+                    pursuit.avoid |= {*slot.nodes}
             if not lost:  # only late: what is free helps, but a queue of second tries would make everybody late
                 free = self._pool.take(job.model, without=pursuit.without, avoid=pursuit.avoid)
                 if free:

@@ -227,12 +227,14 @@ class Pool:
             return find_route(chain, [[seat.view(role, now, window=SLOTS) for seat in stages[0]]], avoid=avoid)
         roles = [Role(chain, stage) for stage in range(chain.stages)]
         travel_s = self._travel_s(chain)
-        journey_s = travel_s + sum(
-            min(seat.service_s(role) for seat in seats) for role, seats in zip(roles, stages, strict=True)
-        )
+        times = [[seat.service_s(role) for seat in seats] for role, seats in zip(roles, stages, strict=True)]
+        journey_s = travel_s + sum(map(min, times))
         views = [
-            [seat.view(role, now, window=window(seat.service_s(role), journey_s, chain.stages)) for seat in seats]
-            for role, seats in zip(roles, stages, strict=True)
+            [
+                seat.view(role, now, window=window(own, journey_s - min(each) + own, chain.stages))
+                for seat, own in zip(seats, each, strict=True)
+            ]
+            for role, seats, each in zip(roles, stages, times, strict=True)
         ]
         return find_route(chain, views, hop_s=travel_s / (chain.stages + 1), avoid=avoid)
 

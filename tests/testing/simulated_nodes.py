@@ -13,6 +13,8 @@ from wire.errors import (
     BadImageError,
     BrambleError,
     InternalError,
+    InvalidTensorError,
+    ModelRejectedError,
     NoCapacityError,
     NoRespondersError,
 )
@@ -27,6 +29,7 @@ FAULTS: dict[str, type[BrambleError]] = {
     "broken": InternalError,
     "draining": NoCapacityError,
     "bad_image": BadImageError,
+    "bad_tensor": InvalidTensorError,
 }
 
 
@@ -37,13 +40,18 @@ class SimulatedNode:
     name: str
     seconds: float
     faults: list[str | None] = field(default_factory=list)
+    refused: set[Chain] = field(default_factory=set)  # what it does not serve any more
     served: int = 0
     peak: int = 0
     _holding: int = 0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def serve(self, seconds: float) -> None:
-        """Take a frame as told."""
+    async def serve(self, chain: Chain, seconds: float) -> StageTimings:
+        """Take a frame as told, and say how long it took."""
+        clock = asyncio.get_running_loop().time
+        came = clock()
+        if chain in self.refused:
+            raise ModelRejectedError(f"{self.name} serves another cut", node=self.name)
         self._holding += 1
         self.peak = max(self.peak, self._holding)
         try:
@@ -53,8 +61,10 @@ class SimulatedNode:
             if fault is not None:
                 raise FAULTS[fault](f"{self.name} is {fault}", node=self.name)
             async with self._lock:
+                queue_s = clock() - came
                 await asyncio.sleep(seconds)
             self.served += 1
+            return StageTimings(node=self.name, queue_ms=queue_s * 1e3, infer_ms=seconds * 1e3)
         finally:
             self._holding -= 1
 
@@ -72,8 +82,7 @@ class SimulatedCourier:
                 for hop in hops:
                     node = self.nodes[hop.node]
                     seconds = node.seconds / len(hops)
-                    await node.serve(seconds)
-                    stages.append(StageTimings(node=hop.node, infer_ms=seconds * 1e3))
+                    stages.append(await node.serve(chain, seconds))
         except TimeoutError:
             raise AnswerTimeoutError(f"nobody answered for {job.frame}") from None
         return Answer(
@@ -84,7 +93,9 @@ class SimulatedCourier:
             nodes=tuple(hop.node for hop in hops),
             width=1,
             height=1,
-            timings=Timings(infer_ms=sum(stage.infer_ms for stage in stages)),
+            timings=Timings(
+                queue_ms=sum(stage.queue_ms for stage in stages), infer_ms=sum(stage.infer_ms for stage in stages)
+            ),
             cut=chain.cut,
             stages=tuple(stages) if chain.cut else (),
             classes=(),
