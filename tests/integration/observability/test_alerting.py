@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -108,7 +109,7 @@ def test_a_model_without_a_node_is_told_and_so_is_its_return(watched: Watched) -
 
 def test_what_only_the_doctor_finds_is_told_and_so_is_its_end(watched: Watched) -> None:
     context = watched.local.told["context"]
-    manifest = asyncio.run(read_manifest(context, "mobilenet_v2"))
+    manifest = asyncio.run(read_manifest(Path(context).with_name("controller.json"), "mobilenet_v2"))
     watched.local.tell("camera", "remove", "yard")
     watched.local.tell("model", "remove", "mobilenet_v2")
     watched.webhook.wait_for("BrambleDegraded", "firing", within=FIRE_S, check="models")
@@ -120,9 +121,9 @@ def test_what_only_the_doctor_finds_is_told_and_so_is_its_end(watched: Watched) 
     watched.local.tell("camera", "add", "yard", "synthetic:?fps=5", "--model", "mobilenet_v2")
 
 
-async def read_manifest(context: str, model: str) -> bytes:
-    """Return a model's manifest, as it was signed."""
-    async with open_cluster(context) as cluster:
+async def read_manifest(context: Path, model: str) -> bytes:
+    """Return a model's manifest as it was signed, which a controller's context may read."""
+    async with open_cluster(str(context)) as cluster:
         config = await cluster.bus.bucket(subjects.CONFIG_BUCKET)
         manifest = await config.get(subjects.MODEL_KEY.build(model=model))
         assert manifest is not None
@@ -131,7 +132,7 @@ async def read_manifest(context: str, model: str) -> bytes:
 
 async def add_again(context: str, manifest: bytes) -> None:
     async with open_cluster(context) as cluster:
-        subject = subjects.CONTROL.build(noun="model", verb="add")
+        subject = subjects.CONTROL.build(user=cluster.bus.user, noun="model", verb="add")
         reply = await cluster.bus.control.request(subject, manifest, within=10.0)
         assert decode(reply.data, Done).text
 
