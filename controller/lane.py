@@ -10,6 +10,7 @@ import msgspec
 
 from controller.capture import Capture
 from controller.dispatch.job import Job
+from controller.dispatch.line import Rank
 from controller.dispatch.pool import Pool, Slot
 from controller.dispatch.sliced import SlicedDispatcher
 from controller.footing import Footing
@@ -112,7 +113,12 @@ class Lane:
         if not self._knows(model):
             await self._fail_newest(UnknownModelError(f"no model {model!r} is configured"))
             return
-        slot = await self._pool.reserve(model, within=first.arrived + settings.deadline_s - self._clock())
+        left_s = first.arrived + settings.deadline_s - self._clock()
+        try:
+            slot = await self._pool.reserve(model, within=left_s, rank=Rank.LIVE)
+        except NoCapacityError as error:
+            await self._fail_newest(error)
+            return
         if slot is None:
             if self._newest is first or not self._pool.serving(model):
                 await self._fail_newest(NoCapacityError(f"no node was free for {model} in time"))
@@ -133,6 +139,7 @@ class Lane:
             model=model,
             payload=capture.payload,
             deadline=capture.arrived + settings.deadline_s,
+            rank=Rank.LIVE,
             threshold=settings.threshold,
             tiles=None if stand_in else settings.tiles,
         )

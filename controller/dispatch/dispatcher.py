@@ -81,7 +81,7 @@ class Dispatcher:
 
         """
         started = self._clock()
-        slot = await self._pool.reserve(job.model, within=job.deadline - started)
+        slot = await self._pool.reserve(job.model, within=job.deadline - started, rank=job.rank)
         if slot is None:
             raise self._no_capacity(job)
         return await self.run(job, slot, waited_s=self._clock() - started)
@@ -200,6 +200,7 @@ class Dispatcher:
                 self._pool.reserve(
                     job.model,
                     within=job.deadline - now,
+                    rank=job.rank,
                     without=pursuit.without,
                     avoid=pursuit.avoid,
                     again=True,
@@ -280,10 +281,15 @@ class Dispatcher:
     def _no_capacity(self, job: Job) -> NoCapacityError:
         serving = self._pool.serving(job.model)
         if not serving:
-            return NoCapacityError(f"no node is ready for {job.model}", remedy="see `bramble nodes`")
+            return NoCapacityError(
+                f"no node is ready for {job.model}",
+                remedy="see `bramble nodes`",
+                retry_after_ms=self._pool.hint_ms(job.model),
+            )
         return NoCapacityError(
             f"all {len(serving)} nodes that serve {job.model} stayed busy until the deadline",
             remedy="try again later, send less, or add nodes",
+            retry_after_ms=self._pool.hint_ms(job.model),
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from controller.dispatch.candidate import Chain
+from controller.dispatch.line import Rank
 from controller.dispatch.pool import Spent
 from wire.headers import Hop
 from wire.messages import Answer
@@ -20,6 +21,7 @@ class Job:
     model: str
     payload: bytes
     deadline: float  # by the pool's clock
+    rank: Rank = Rank.INTERACTIVE
     top_k: int = 5
     threshold: float | None = None
     tiles: Tiles | None = None  # to look at it in; only :class:`controller.dispatch.sliced.SlicedDispatcher` does

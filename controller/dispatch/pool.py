@@ -1,17 +1,18 @@
-"""The nodes that may get work now, and who waits for some of them: strictly first come, first served for each model."""
+"""The nodes that may get work now, and who waits for some of them: by rank, first come first served within a rank."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from controller.dispatch.candidate import SLOTS, Chain, Flight, Role, Route, choose, find_route, window
 from controller.dispatch.estimate import Estimate
+from controller.dispatch.line import LIMITS, Line, Rank, hint_ms
 from controller.dispatch.seat import Offers, Seat
+from wire.errors import NoCapacityError
 from wire.headers import Hop
 
 Ban = tuple[str, Chain]
@@ -46,6 +47,7 @@ class Spent(NamedTuple):
 
 @dataclass(slots=True)
 class _Waiter:
+    rank: Rank
     model: str
     without: frozenset[Ban]
     avoid: frozenset[str]
@@ -60,7 +62,7 @@ class Pool:
         self._seats: dict[str, Seat] = {}
         self._chains: dict[str, dict[Chain, tuple[list[Seat], ...]]] = {}  # of each model: the seats of each stage
         self._travel: dict[Chain, Estimate] = {}  # of cut models: the time of a frame's hops together
-        self._waiters: deque[_Waiter] = deque()
+        self._line: Line[_Waiter] = Line()
         self._numbers = itertools.count()
 
     def seat(self, node: str, offers: Offers, session: str, service_s: Mapping[Role, float]) -> None:
@@ -123,13 +125,20 @@ class Pool:
     @property
     def waiting(self) -> int:
         """How many wait for a slot."""
-        return len(self._waiters)
+        return len(self._line)
+
+    def hint_ms(self, model: str) -> int:
+        """Return after how many milliseconds a request that found no slot had better be made again."""
+        firsts = [(chain, seat) for chain, stages in self._staffed(model, NO_BANS) for seat in stages[0]]
+        times = [seat.service_s(Role(chain, 0)) for chain, seat in firsts]
+        return hint_ms(len(self._line), sum(times) / len(times) if times else 0.0, len(times))
 
     async def reserve(
         self,
         model: str,
         *,
         within: float,
+        rank: Rank = Rank.INTERACTIVE,
         without: frozenset[Ban] = NO_BANS,
         avoid: frozenset[str] = NOBODY,
         again: bool = False,
@@ -139,18 +148,28 @@ class Pool:
         Args:
             model: which one.
             within: seconds to wait.
+            rank: what the work is for.
             without: nodes that failed the frame on a chain.
             avoid: nodes to be taken only where there is no other for a stage.
-            again: the frame was sent before: it is older than any that waits, and comes first.
+            again: the frame was sent before: it is older than any of its rank that waits, and comes first.
+
+        Raises:
+            NoCapacityError: as many of this rank wait as may, and the frame was not sent before.
 
         """
-        ahead = not again and any(waiter.model == model for waiter in self._waiters)
+        ahead = not again and self._line.must_wait(rank, model)
         if not ahead and (slot := self._grant(model, without, avoid)):
             return slot
         if within <= 0:
             return None
-        waiter = _Waiter(model, without, avoid, asyncio.get_running_loop().create_future())
-        (self._waiters.appendleft if again else self._waiters.append)(waiter)
+        if self._line.is_full(rank) and not again:
+            raise NoCapacityError(
+                f"{LIMITS[rank]} already wait for a node",
+                remedy="try again later, send less, or add nodes",
+                retry_after_ms=self.hint_ms(model),
+            )
+        waiter = _Waiter(rank, model, without, avoid, asyncio.get_running_loop().create_future())
+        self._line.join(waiter, first=again)
         try:
             async with asyncio.timeout(within):
                 return await asyncio.shield(waiter.future)
@@ -189,7 +208,7 @@ class Pool:
         if waiter.future.done() and not waiter.future.cancelled():
             return waiter.future.result()
         waiter.future.cancel()
-        self._waiters.remove(waiter)
+        self._line.leave(waiter)
         return None
 
     def _staffed(self, model: str, without: frozenset[Ban]) -> Iterator[tuple[Chain, Sequence[Sequence[Seat]]]]:
@@ -253,16 +272,30 @@ class Pool:
         return known.seconds if known else 0.0
 
     def _serve_waiters(self) -> None:
-        """Grant what can be granted, oldest first; who cannot be served does not hold up those of other models."""
-        left: deque[_Waiter] = deque()
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            slot = self._grant(waiter.model, waiter.without, waiter.avoid)
-            if slot is None:
-                left.append(waiter)
-            else:
-                waiter.future.set_result(slot)
-        self._waiters = left
+        """Grant what can be granted, in turn; who cannot be served does not hold up those of other models."""
+        while found := self._serve_one():
+            waiter, slot = found
+            self._line.serve(waiter, lambda other, slot=slot: self._could_have(other, slot))  # type: ignore[misc]
+            waiter.future.set_result(slot)
+
+    def _serve_one(self) -> tuple[_Waiter, Slot] | None:
+        """Grant a slot to the first in turn who can have one; None when nobody can."""
+        hopeless: set[tuple[str, frozenset[Ban], frozenset[str]]] = set()
+        for waiter in self._line.in_turn():
+            wish = (waiter.model, waiter.without, waiter.avoid)
+            if wish in hopeless:
+                continue
+            if slot := self._grant(*wish):
+                return waiter, slot
+            hopeless.add(wish)
+        return None
+
+    def _could_have(self, waiter: _Waiter, slot: Slot) -> bool:
+        """Tell whether the slot's nodes do the waiter's model as well."""
+        if waiter.model == slot.chain.model:
+            return True
+        seats = [seat for node in slot.nodes if (seat := self._seats.get(node))]
+        return any(role.chain.model == waiter.model for seat in seats for role in seat.offers)
 
 
 def _index(seats: Iterable[Seat]) -> dict[str, dict[Chain, tuple[list[Seat], ...]]]:

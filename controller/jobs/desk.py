@@ -30,6 +30,9 @@ KEEP_S = 1.5
 RECONCILE_S = 1.0
 STATUS_S = 2.0
 MAX_HELD = 64
+AHEAD = 2
+"""Jobs a model that wait for a slot here, so that none lies idle; better ranks go before them."""
+
 MAX_HELD_BYTES = 64 << 20
 MAX_UNACKNOWLEDGED = 1024  # over all controllers, a model
 
@@ -136,7 +139,7 @@ class JobDesk:
             self._pullers[model] = puller, tasks.create_task(puller.run(), name=f"jobs-{model}")
 
     def _room_for(self, model: str) -> Callable[[int], int]:
-        """Return the function that tells how many more jobs may be held: what its nodes can have in flight."""
+        """Return what tells how many more jobs may be held: as many as its nodes can have in flight, and AHEAD."""
 
         def room(held: int) -> int:
             if self._runner.full_since is not None:
@@ -144,8 +147,8 @@ class JobDesk:
             everything = [job for puller, _ in self._pullers.values() for job in puller.held]
             if sum(len(job.delivery.data) for job in everything) >= MAX_HELD_BYTES:
                 return 0
-            slots = SLOTS * len(self._pool.serving(model))
-            return min(slots - held, MAX_HELD - len(everything))
+            nodes = len(self._pool.serving(model))
+            return min(SLOTS * nodes + AHEAD - held, MAX_HELD - len(everything)) if nodes else 0
 
         return room
 

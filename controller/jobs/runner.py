@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from controller.capture import Capture
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.job import Job
+from controller.dispatch.line import Rank
 from controller.jobs.archive import Archive
 from controller.jobs.tally import Tally
 from controller.jobs.ticket import Ticket
@@ -116,6 +117,7 @@ class Runner:
                 model=ticket.model,
                 payload=capture.payload,
                 deadline=self._clock() + TRY_S,
+                rank=Rank.JOB,
                 top_k=options.top_k,
                 threshold=options.threshold,
             )
