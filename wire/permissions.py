@@ -200,6 +200,7 @@ TABLE: tuple[Row, ...] = (
     _row(subjects.CONTROL, "take requests of people; the subject says whose", subscribe=_CONTROLLER),
     _row(subjects.CONTROL, "ask for changes, in one's own name", own="user", publish=_OPERATOR),
     _row(subjects.CONTROL, "ask how all is", own="user", publish=_VIEWER, noun="cluster", verb="status"),
+    _row(subjects.CONTROL, "see how jobs are", own="user", publish=_VIEWER, noun="jobs", verb="list"),
     _row(subjects.CONTROL, "see a last picture", own="user", publish=_VIEWER, noun="camera", verb="snapshot"),
     Row("$SRV.>", "find the services (`nats micro`)", publish=_PEOPLE, subscribe=_CONTROLLER),
     *_bucket(subjects.CONFIG_BUCKET, subjects.MODEL_KEY, "the models' manifests", read=_AGENT | _OPERATOR),

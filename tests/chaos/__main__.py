@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.chaos.report import to_html, to_markdown
 from tests.chaos.run import run
 from tests.chaos.verdict import judge
+from wire.logs import configure_logging
 
 
 def main() -> int:
@@ -21,6 +22,7 @@ def main() -> int:
     parser.add_argument("--controllers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("out/chaos"))
     found = parser.parse_args()
+    configure_logging("critical", journal=True)
     found.out.mkdir(parents=True, exist_ok=True)
 
     def say(text: str) -> None:

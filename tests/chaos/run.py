@@ -13,7 +13,6 @@ from tests.chaos.cluster import ChaosCluster, run_cluster
 from tests.chaos.load import Load
 from tests.chaos.record import Record
 from tests.chaos.schedule import Fault, draw
-from wire.context import Context
 
 CAMERAS = ("door", "yard")
 SETTLE_S = 60.0
@@ -26,7 +25,7 @@ async def run(
     """Run once and return what was seen."""
     record = Record(seed, seconds, CAMERAS)
     with run_cluster(nodes=nodes, controllers=controllers, log=log) as cluster:
-        async with open_cluster(Context(url=cluster.told["url"])) as client:
+        async with open_cluster(cluster.told["context"]) as client:
             started = time.monotonic()
 
             def clock() -> float:
