@@ -137,10 +137,14 @@ def test_what_cannot_be_a_job_is_said_before_anything_is_sent(simulated: LocalPr
 
 
 def test_the_real_nats_command_submits_a_job(simulated: LocalProcess, pictures: Path, nats_command: str) -> None:
-    command = [nats_command, "--context", simulated.told["context"], "pub", "--jetstream", "--force-stdin", f"jobs.{MODEL}"]
+    command = [nats_command, "--context", simulated.told["context"], "pub", "--jetstream", "--force-stdin"]
     with (pictures / "ramp.jpg").open("rb") as picture:
         subprocess.run(
-            [*command, "-H", "Nats-Msg-Id:by-hand"], stdin=picture, capture_output=True, timeout=60, check=True
+            [*command, f"jobs.{MODEL}", "-H", "Nats-Msg-Id:by-hand"],
+            stdin=picture,
+            capture_output=True,
+            timeout=60,
+            check=True,
         )
     while simulated.run("jobs", "show", "direct", "by-hand").returncode:
         pass  # each turn is a whole command; the test's own time limit bounds it
