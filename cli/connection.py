@@ -35,17 +35,30 @@ context_option = click.option(
 
 @asynccontextmanager
 async def open_cluster(context: Context | str | None) -> AsyncIterator[Cluster]:
-    """Connect for the time of an ``async with``.
+    """Connect for the time of an ``async with``, which is ended when the connection is closed for good.
 
     Raises:
         BadRequestError: the context cannot be read.
-        NotAuthorisedError: the server refused the user.
+        NotAuthorisedError: the server refused the user, or does not know it any more.
         BusError: no server could be reached.
 
     """
     found = context if isinstance(context, Context) else load_context(context)
     async with Bus.connect(found, name="bramble") as bus:
-        yield Cluster(bus)
+        guard = asyncio.timeout(None)
+
+        def give_up() -> None:
+            if not guard.expired():
+                guard.reschedule(asyncio.get_running_loop().time())
+
+        try:
+            async with guard:
+                bus.call_on_end(give_up)
+                yield Cluster(bus)
+        except TimeoutError:
+            if guard.expired() and bus.ended is not None:
+                raise bus.ended from None
+            raise
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

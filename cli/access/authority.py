@@ -117,9 +117,9 @@ class Authority:
             raise BadRequestError(f"others may enter {directory}", remedy=f"chmod 700 {directory}")
         return cls(directory, record)
 
-    def serve_at(self, url: str) -> None:
-        """Write down how users reach the servers."""
-        self._replace(url=url)
+    def serve_at(self, url: str, *, ca: str | None = None) -> None:
+        """Write down how users reach the servers, and where they have the certificate authority's file."""
+        self._replace(url=url, ca=self.record.ca if ca is None else ca)
 
     @property
     def account(self) -> str:

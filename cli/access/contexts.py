@@ -12,7 +12,7 @@ from wire.identity import KeyPair, Kind, write_private
 from wire.permissions import Role
 
 
-def write_context(authority: Authority, name: str, role: Role, path: Path) -> Context:
+def write_context(authority: Authority, name: str, role: Role, path: Path, *, ca: str | None = None) -> Context:
     """Make a key for somebody, sign it, and write a context with the credentials beside it.
 
     Raises:
@@ -25,15 +25,25 @@ def write_context(authority: Authority, name: str, role: Role, path: Path) -> Co
     claim = authority.add(name, role, pair.public)
     credentials = path.with_suffix(".creds")
     write_private(credentials, encode_credentials(claim, pair))
-    context = describe(authority, name, role, creds=str(credentials))
+    context = describe(authority, name, role, creds=str(credentials), ca=ca)
     save_context(context, path)
     return context
 
 
 def describe(
-    authority: Authority, name: str, role: Role, *, creds: str = "", nkey: str = "", claim: str = ""
+    authority: Authority,
+    name: str,
+    role: Role,
+    *,
+    creds: str = "",
+    nkey: str = "",
+    claim: str = "",
+    ca: str | None = None,
 ) -> Context:
-    """Return the context of a user: with credentials, or with a claim that belongs to the key in the file ``nkey``."""
+    """Return the context of a user: with credentials, or with a claim that belongs to the key in the file ``nkey``.
+
+    ``ca`` is where its machine has the certificate authority's file; None: where the record says.
+    """
     record = authority.record
     return Context(
         url=record.url,
@@ -41,6 +51,6 @@ def describe(
         creds=creds,
         nkey=nkey,
         user_jwt=claim,
-        ca=record.ca,
+        ca=record.ca if ca is None else ca,
         inbox_prefix=inbox_prefix_of(name),
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import msgspec
 from platformdirs import user_config_path
 
 from cli.access.authority import Authority, User
+from cli.access.certificates import SERVER_DAYS, create_ca, issue, sign_request
 from cli.access.contexts import describe, write_context
 from cli.access.enforce import push_account
 from cli.access.server_config import Tls, render_trust
@@ -18,8 +20,10 @@ from cli.output import json_option, print_json
 from cli.tables import NONE, Table, format_time, print_table
 from wire.context import config_home, save_context
 from wire.errors import BusError, NotAuthorisedError
+from wire.identity import write_private
 from wire.permissions import ABOUT, ME, TABLE, Role, Row
 
+MAX_REQUEST_BYTES = 1 << 20
 COLUMNS = ("NAME", "ROLE", "SINCE", "STATE", "KEY")
 _SIGNS = {(True, True): "publish, subscribe", (True, False): "publish", (False, True): "subscribe"}
 
@@ -44,12 +48,17 @@ def access() -> None:
 @directory_option
 @click.option("--cluster", required=True, metavar="NAME", help="What people call the cluster.")
 @click.option("--url", required=True, metavar="URLS", help="How users reach its servers, such as tls://hub:4222.")
-@click.option("--ca", default="", metavar="FILE", help="Where users have the certificate authority's file.")
+@click.option(
+    "--ca", default="", metavar="FILE", help="Where users have the certificate authority's file, if elsewhere."
+)
 def init(*, directory: Path, cluster: str, url: str, ca: str) -> None:
-    """Make the keys of a cluster's operator."""
-    Authority.create(directory, cluster=cluster, url=url, ca=ca)
+    """Make the keys of a cluster's operator, and its certificate authority."""
+    authority = Authority.create(directory.absolute(), cluster=cluster, url=url, ca=ca)
+    own = create_ca(authority.directory, cluster)
+    if not ca and "tls://" in url:
+        authority.serve_at(url, ca=str(own))
     click.echo(f"made {directory}: keep a copy of it where nobody else can read it")
-    click.echo("next: `bramble access server-config`, and `bramble access add` for each user")
+    click.echo("next: `bramble access certificate`, `server-config`, and `add` for each user")
 
 
 @access.command()
@@ -58,11 +67,20 @@ def init(*, directory: Path, cluster: str, url: str, ca: str) -> None:
 @role_option
 @click.option("--public-key", metavar="U…", help="Sign this key, whose private half stays where it was made.")
 @click.option("--nkey", metavar="FILE", help="With --public-key: where its private half is, on its own machine.")
+@click.option("--ca", metavar="FILE", help="Where the certificate authority's file is on that machine.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.json",
               help="Where the context goes; default: among those of the `nats` command.")  # fmt: skip
 @json_option
 def add(
-    *, name: str, directory: Path, role: str, public_key: str | None, nkey: str | None, out: Path | None, as_json: bool
+    *,
+    name: str,
+    directory: Path,
+    role: str,
+    public_key: str | None,
+    nkey: str | None,
+    ca: str | None,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Let NAME in, and write the context to do so with.
 
@@ -75,9 +93,9 @@ def add(
     path = out.absolute() if out else config_home(os.environ) / "context" / f"{authority.record.cluster}-{name}.json"
     if public_key and nkey:
         claim = authority.add(name, Role(role), public_key)
-        save_context(describe(authority, name, Role(role), nkey=nkey, claim=claim), path)
+        save_context(describe(authority, name, Role(role), nkey=nkey, claim=claim, ca=ca), path)
     else:
-        write_context(authority, name, Role(role), path)
+        write_context(authority, name, Role(role), path, ca=ca)
     if as_json:
         user = authority.record.find(name)
         print_json({"context": str(path), **msgspec.to_builtins(user)})
@@ -141,6 +159,27 @@ def matrix(*, role: str | None, as_json: bool) -> None:
     print_table(Table(columns, tuple(row for row in rows if any(cell != NONE for cell in row[1:-1]))))
     for each in roles:
         click.echo(f"{each}: {ABOUT[each]}", err=True)
+
+
+@access.command()
+@directory_option
+@click.option("--host", "hosts", multiple=True, required=True, metavar="NAME|IP", help="How the server is reached.")
+@click.option("--request", type=click.File("rb"), metavar="FILE", help="A certificate request; the key stays there.")
+@click.option(
+    "--days", type=click.IntRange(1, 3650), default=SERVER_DAYS, show_default=True, help="How long it is good."
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
+              help="Where server.pem goes, and server-key.pem unless there was a request.")  # fmt: skip
+def certificate(*, directory: Path, hosts: tuple[str, ...], request: BinaryIO | None, days: int, out: Path) -> None:
+    """Vouch for a server, so that its clients know whom they talk to."""
+    authority = Authority.open(directory)
+    if request is not None:
+        signed = sign_request(authority.directory, request.read(MAX_REQUEST_BYTES), hosts, days=days)
+    else:
+        signed, key = issue(authority.directory, hosts, days=days)
+        write_private(out / "server-key.pem", key)
+    write_private(out / "server.pem", signed)
+    click.echo(f"{out / 'server.pem'} is good for {', '.join(hosts)}, {days} days")
 
 
 @access.command("server-config")

@@ -35,6 +35,7 @@ MAX_CONTROLLERS = 5
 @click.option("--simulated", is_flag=True, help="Play the models' timing only: no weights, next to no CPU.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The broker's TCP port; default: a free one.")
 @click.option("--traces", default="", metavar="URL", help="Send traces to this OTLP/HTTP collector.")
+@click.option("--secure", is_flag=True, help="Encrypt all connections (TLS 1.3); who may do what is checked anyway.")
 @click.option("--save-context", is_flag=True, help=f"Let `nats --context {CONTEXT_NAME}` reach it while it runs.")
 @library_option
 @json_option
@@ -46,6 +47,7 @@ def local(
     simulated: bool,
     port: int | None,
     traces: str,
+    secure: bool,
     save_context: bool,
     library_root: Path | None,
     as_json: bool,
@@ -65,6 +67,7 @@ def local(
         port=port,
         controllers=controllers,
         traces=traces,
+        secure=secure,
     )
     run(_run(spec, save=save_context, as_json=as_json))
 

@@ -98,12 +98,12 @@ class Broker:
         try:
             if on_spawn is not None:
                 on_spawn(process.pid)
-            found = _wait_ready(process, directory)
+            address = _wait_ready(process, directory)
         except BaseException:
             process.kill()
             process.wait(STOP_S)
             raise
-        url = f"nats://127.0.0.1:{found}" if trust else f"nats://bramble:{secret}@127.0.0.1:{found}"
+        url = address if trust else address.replace("://", f"://bramble:{secret}@")
         return cls(process, Context(url=url, description="a local Bramble cluster"), directory)
 
     @property
@@ -133,7 +133,8 @@ def _find_server() -> str:
     return found
 
 
-def _wait_ready(process: subprocess.Popen[bytes], directory: Path) -> int:
+def _wait_ready(process: subprocess.Popen[bytes], directory: Path) -> str:
+    """Return the server's URL once it listens."""
     ports = directory / f"nats-server_{process.pid}.ports"
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
@@ -141,7 +142,7 @@ def _wait_ready(process: subprocess.Popen[bytes], directory: Path) -> int:
             break
         try:
             urls = json.loads(ports.read_text("utf-8"))["nats"]
-            return int(urls[0].rpartition(":")[2])
+            return str(urls[0])
         except (OSError, ValueError, KeyError, IndexError):
             time.sleep(0.01)  # the file is not there yet, or not yet whole
     log = directory / "nats-server.log"

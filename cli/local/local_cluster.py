@@ -15,15 +15,14 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
 
-from cli.access.authority import Authority
 from cli.access.contexts import write_context
-from cli.access.server_config import render_trust
 from cli.cluster import Cluster
 from cli.connection import open_cluster
 from cli.local.broker import Broker
 from cli.local.leash import Leash
 from cli.local.program import Program, ProgramSpec, describe_exit, read_tail
 from cli.local.readiness import list_missing
+from cli.local.trust import make_trust
 from cli.push import push_model
 from cli.signing import own_key_file, public_file, take_key
 from modelkit.library import Library
@@ -33,7 +32,6 @@ from wire.errors import AnswerTimeoutError, InternalError, NoRespondersError
 from wire.messages import ClusterStatus
 from wire.permissions import Role
 
-CLUSTER = "local"
 OPERATOR = "operator"
 READY_S = 120.0  # first start: every node proves every model in a child process of its own
 POLL_S = 0.1
@@ -51,6 +49,7 @@ class LocalSpec:
     library: Library | None  # None where no model has a file
     simulated: bool = False
     port: int | None = None  # of the broker; None takes a free one
+    secure: bool = False  # connections are encrypted
     controllers: int = 1
     traces: str = ""  # address of an OTLP/HTTP collector; empty: no tracing
 
@@ -111,8 +110,7 @@ def _keep_logs(directory: Path) -> None:
 async def _run_in(directory: Path, spec: LocalSpec, report: Report) -> AsyncIterator[LocalCluster]:
     leash = Leash(directory)
     try:
-        authority = Authority.create(directory / "access", cluster=CLUSTER)
-        trust = render_trust(authority, store=directory / "broker" / "accounts")
+        authority, trust = make_trust(directory / "access", directory / "broker", secure=spec.secure)
         broker = await asyncio.to_thread(
             Broker.start, directory / "broker", port=spec.port, trust=trust, on_spawn=leash.hold
         )

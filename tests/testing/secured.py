@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from cli.access.authority import Authority
 from cli.access.contexts import write_context
-from cli.access.server_config import render_trust
 from cli.local.broker import Broker
+from cli.local.trust import make_trust
 from wire.context import Context
 from wire.identity import KeyPair
 from wire.permissions import Role
@@ -36,9 +36,8 @@ class Secured:
 
 
 @contextmanager
-def start_secured(directory: Path) -> Iterator[Secured]:
-    authority = Authority.create(directory / "access", cluster="test")
-    trust = render_trust(authority, store=directory / "broker" / "accounts")
+def start_secured(directory: Path, *, encrypted: bool = False) -> Iterator[Secured]:
+    authority, trust = make_trust(directory / "access", directory / "broker", secure=encrypted)
     broker = Broker.start(directory / "broker", trust=trust)
     authority.serve_at(broker.context.url)
     secured = Secured(authority, broker, directory, trust)

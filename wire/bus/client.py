@@ -26,6 +26,7 @@ MALFORMED = "Bramble-Malformed"
 
 ROLES_REMEDY = "see what each role may do with `bramble access matrix`"
 _VIOLATION = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"")
+_NO_TLS = ("certificate", "ssl", "tls")
 _UNKNOWN_USER = re.compile(r"authori[sz]ation|authentication (?!timeout)")
 
 _log = logging.getLogger("bramble.bus")
@@ -109,8 +110,10 @@ class GuardedClient(Client):
         try:
             await super()._process_connect_init()
         except BaseException:
-            # A frozen server accepts and stays silent; nats-py's next attempt would leave this socket open.
+            # A frozen server accepts and stays silent; nats-py's next attempt would leave this socket open. And it
+            # would wait for ever for the end of a connection whose encryption failed: so it hears no more of this one.
             transport.close()
+            self._transport = None
             raise
         finally:
             del transport.readline  # the instance's own, which was in front of the class's
@@ -236,6 +239,11 @@ def _explain(error: Exception, refusals: list[Exception], context: Context) -> B
     if any(is_unknown_user(each) for each in [error, *refusals]):
         return refuse_user(where)
     reason = str(refusals[-1] if isinstance(error, NoServersError) and refusals else error) or type(error).__name__
+    if any(word in reason.lower() for word in _NO_TLS):
+        return BusError(
+            f"the NATS server at {where} cannot be trusted: {redact_url(reason)}",
+            remedy="let the context's `ca` be the cluster's, and its `url` a name in the server's certificate",
+        )
     return BusError(
         f"no NATS server answers at {where}: {redact_url(reason)}",
         remedy="start one with `bramble local`, or choose another with --context",
