@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wire.findings import Finding, Severity
 from wire.jobs import QueueStatus
-from wire.messages import CameraStatus, ClusterStatus, ModelStatus, NodeStatus, ShardState
+from wire.messages import CameraStatus, ClusterStatus, Heartbeat, ModelStatus, NodeStatus, ShardState
 
 HOT_C = 80.0
 """From here a Raspberry Pi slows itself down: https://www.raspberrypi.com/documentation/computers/config_txt.html"""
@@ -27,6 +27,7 @@ JOBS_FULL_WARN = 0.8
 CHECKS = (
     "answers", "nodes", "versions", "plans", "models", "heartbeat", "clock", "draining", "throttling", "temperature",
     "load", "memory", "shard", "pictures", "jitter", "frames", "served", "jobs",
+    "ladder", "fence",
 )  # fmt: skip
 """Everything that can be found; a test holds the list to the code."""
 
@@ -91,17 +92,10 @@ def judge_node(node: NodeStatus, status: ClusterStatus) -> Iterator[Finding]:
     yield from _judge_clock(about, beat.at - (status.at - node.age_s))
     if beat.draining:
         yield _warning(about, "draining", "takes no new work: it was told to", f"bramble nodes undrain {node.node}")
-    for word in beat.throttling:
-        remedy = "its own power supply and a short cable" if word == "under-voltage" else "a heat sink and a fan"
-        yield _warning(about, "throttling", f"the board says {word}", remedy)
-    if beat.temperature_c is not None and beat.temperature_c >= HOT_C:
-        yield _warning(about, "temperature", f"{beat.temperature_c:.0f} °C", "a heat sink and a fan")
-    if beat.cpus and beat.load >= BUSY * beat.cpus:
-        remedy = "see what else runs there, or give it less to do"
-        yield _warning(about, "load", f"load {beat.load:.1f} on {beat.cpus} cores", remedy)
-    if beat.memory_available_bytes < MEMORY_WARN * beat.memory_bytes:
-        text = f"{beat.memory_available_bytes >> 20} of {beat.memory_bytes >> 20} MiB of memory are available"
-        yield _warning(about, "memory", text, "serve fewer or smaller models here")
+    yield from _judge_board(about, beat)
+    for model, reason in node.fenced.items():
+        remedy = "it serves again once it has proved itself; if it does not, look at its memory and its accelerator"
+        yield _broken(about, "fence", f"is kept from {model}: {reason}", remedy)
     for report in beat.shards:
         name = f"{report.shard.model} {report.shard.version} ({report.shard.variant})"
         if report.state is ShardState.REJECTED:
@@ -135,6 +129,9 @@ def judge_camera(camera: CameraStatus, status: ClusterStatus) -> Iterator[Findin
     if camera.fps > 0 and camera.jitter_ms / 1e3 > JITTER_WARN / camera.fps:
         text = f"pictures come {camera.jitter_ms:.0f} ms early or late, at {camera.fps:.1f} a second"
         yield _warning(about, "jitter", text, "look at its Wi-Fi, or use a cable; a fixed rate in the camera helps too")
+    for model, rung in camera.degraded.items():
+        remedy = "`bramble doctor node` shows what the nodes lack; it returns by itself, a step at a time"
+        yield _warning(about, "ladder", f"{model} is degraded: {rung.replace('_', ' ')}", remedy)
     yield from _judge_frames(about, camera)
 
 
@@ -151,6 +148,20 @@ def judge_model(model: ModelStatus) -> Iterator[Finding]:
     else:
         remedy = f"`bramble nodes` shows how far each is; its variants are {', '.join(model.variants) or 'none'}"
         yield _broken(about, "served", "no node is ready for it: every frame fails", remedy)
+
+
+def _judge_board(about: str, beat: Heartbeat) -> Iterator[Finding]:
+    for word in beat.throttling:
+        remedy = "its own power supply and a short cable" if word == "under-voltage" else "a heat sink and a fan"
+        yield _warning(about, "throttling", f"the board says {word}", remedy)
+    if beat.temperature_c is not None and beat.temperature_c >= HOT_C:
+        yield _warning(about, "temperature", f"{beat.temperature_c:.0f} °C", "a heat sink and a fan")
+    if beat.cpus and beat.load >= BUSY * beat.cpus:
+        remedy = "see what else runs there, or give it less to do"
+        yield _warning(about, "load", f"load {beat.load:.1f} on {beat.cpus} cores", remedy)
+    if beat.memory_available_bytes < MEMORY_WARN * beat.memory_bytes:
+        text = f"{beat.memory_available_bytes >> 20} of {beat.memory_bytes >> 20} MiB of memory are available"
+        yield _warning(about, "memory", text, "serve fewer or smaller models here")
 
 
 def judge_jobs(queue: QueueStatus) -> Iterator[Finding]:

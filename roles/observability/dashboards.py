@@ -23,7 +23,7 @@ from grafana_foundation_sdk.models.dashboard import (
 FOLDER = Path(__file__).parent / "files" / "dashboards"
 SOURCE = "${source}"  # a variable of the dashboard: whichever Prometheus its user has
 COLUMNS = 24
-STAT_SIZE = (4, 4)
+STAT_SIZE = (3, 4)
 GRAPH_SIZE = (12, 8)
 
 
@@ -91,6 +91,7 @@ CLUSTER = Board(
         Stat("Nodes up", Query("sum(max by (node) (bramble_node_up))")),
         Stat("Nodes down", Query("count(max by (node) (bramble_node_up) == 0) or vector(0)"), bad=1),
         Stat("Cameras blind", BLIND, bad=1),
+        Stat("Findings of the doctor", Query("sum(max by (check, severity) (bramble_findings))"), bad=1),
         Stat("Frames inferred", Query(per_second('bramble_frames_ended_total{end="inferred"}', "")), "reqps"),
         Stat("Frames failed", Query(per_second('bramble_frames_ended_total{end="failed"}', "") + " or vector(0)"),
              "reqps", bad=0.01),
@@ -109,6 +110,9 @@ CLUSTER = Board(
                Query(per_second("bramble_frames_redone_total", ""), "sent to a second node, a second"),
                Query(per_second("bramble_answers_late_total", ""), "second answers dropped, a second"))),
         Graph("Nodes ready for a model", (Query("max by (model) (bramble_model_nodes_ready)", "{{model}}"),)),
+        Graph("What the doctor finds", (Query("max by (check) (bramble_findings) > 0 or vector(0)", "{{check}}"),)),
+        Graph("Durable jobs",
+              (Query("max(bramble_jobs_queued)", "queued"), Query("max(bramble_jobs_dead_letters)", "failed and kept"))),
         Graph("The controller itself",
               (Query('rate(process_cpu_seconds_total{job="bramble"}[$__rate_interval])', "{{instance}} cores"),
                Query("increase(bramble_bus_messages_lost_total[5m])", "{{instance}} messages lost in 5 min"))),
@@ -127,6 +131,9 @@ CAMERAS = Board(
     (
         Graph("Seconds blind in 5 min",
               (Query("max by (camera) (increase(bramble_camera_blind_seconds_total[5m]))", "{{camera}}"),), "s"),
+        Graph("Rung of the degradation ladder",
+              (Query("max by (camera, model) (bramble_camera_rung)", "{{camera}} {{model}}"),), "short",
+              "0 is full; 1 without the accelerator, 2 a smaller model, 3 fewer frames, 4 motion only."),
         Graph("Pictures a second", (Query("max by (camera) (bramble_camera_frames_per_second)", "{{camera}}"),)),
         Graph("Age of the last picture",
               (Query("time() - max by (camera) (bramble_camera_last_frame_timestamp_seconds)", "{{camera}}"),), "s"),

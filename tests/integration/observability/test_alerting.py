@@ -95,16 +95,20 @@ def test_a_node_that_falls_silent_is_told_and_so_is_its_return(watched: Watched)
     watched.webhook.wait_for("BrambleNodeLost", "resolved", within=FIRE_S, node="node-2")
 
 
-def test_a_model_without_a_node_is_told_and_so_is_its_return(watched: Watched) -> None:
+def test_a_model_without_a_node_and_a_degraded_camera_are_told_and_so_are_their_returns(watched: Watched) -> None:
+    watched.local.tell("camera", "add", "porch", "synthetic:?fps=5", "--model", "mobilenet_v2", "--ladder")
     watched.prometheus.wait_for("bramble_model_nodes_ready == 2", within=SEEN_S)
     for node in ("node-1", "node-2"):
         watched.local.tell("nodes", "drain", node)
     watched.webhook.wait_for("BrambleModelUnserved", "firing", within=FIRE_S, model="mobilenet_v2")
+    watched.webhook.wait_for("BrambleCameraDegraded", "firing", within=FIRE_S, camera="porch")
 
     for node in ("node-1", "node-2"):
         watched.local.tell("nodes", "undrain", node)
 
     watched.webhook.wait_for("BrambleModelUnserved", "resolved", within=FIRE_S, model="mobilenet_v2")
+    watched.webhook.wait_for("BrambleCameraDegraded", "resolved", within=2 * FIRE_S, camera="porch")
+    watched.local.tell("camera", "remove", "porch")
 
 
 def test_what_only_the_doctor_finds_is_told_and_so_is_its_end(watched: Watched) -> None:

@@ -112,6 +112,10 @@ STATES: dict[str, tuple[State, str, str, Health]] = {
         beat(shards=(ShardReport(shard=SHARD, state=ShardState.REJECTED, reason="wrong answer"),)),
         "node pi-1", "shard", Health.BROKEN,
     ),
+    "a node answers wrongly": (node(fenced={"ssd": "wrong answer"}), "node pi-1", "fence", Health.BROKEN),
+    "a camera is on a lower rung": (
+        camera(degraded={"ssd": "smaller_model"}), "camera door", "ladder", Health.WARNINGS,
+    ),
     "a camera is blind": (camera(phase="blind", reason="no picture"), "camera door", "pictures", Health.BROKEN),
     "a camera has not begun": (camera(phase="starting"), "camera door", "pictures", Health.WARNINGS),
     "a recording is over": (camera(phase="ended"), "camera door", "pictures", Health.WARNINGS),
