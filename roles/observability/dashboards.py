@@ -112,7 +112,7 @@ CLUSTER = Board(
         Graph("Nodes ready for a model", (Query("max by (model) (bramble_model_nodes_ready)", "{{model}}"),)),
         Graph("What the doctor finds", (Query("max by (check) (bramble_findings) > 0 or vector(0)", "{{check}}"),)),
         Graph("Durable jobs",
-              (Query("max(bramble_jobs_queued)", "queued"), Query("max(bramble_jobs_dead_letters)", "failed and kept"))),
+              (Query("max(bramble_jobs_queued)", "queued"), Query("max(bramble_jobs_dead_letters)", "failed, kept"))),
         Graph("The controller itself",
               (Query('rate(process_cpu_seconds_total{job="bramble"}[$__rate_interval])', "{{instance}} cores"),
                Query("increase(bramble_bus_messages_lost_total[5m])", "{{instance}} messages lost in 5 min"))),

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -102,6 +103,18 @@ class Prometheus:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
 
+    def wait_until_ready(self) -> None:
+        """Wait until it answers queries: it listens before it has opened its store."""
+        end = time.monotonic() + READY_S
+        while time.monotonic() < end:
+            try:
+                with urlopen(f"{self.url}/-/ready", timeout=10):  # noqa: S310 - loopback
+                    return
+            except HTTPError as error:
+                error.close()
+                time.sleep(POLL_S)
+        pytest.fail(f"Prometheus was not ready within {READY_S:g} s")
+
     def ask(self, path: str, **parameters: str) -> Any:
         """Return the ``data`` of an answer of its API."""
         with urlopen(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=10) as reply:  # noqa: S310 - loopback
@@ -155,4 +168,6 @@ def run_prometheus(directory: Path, rules: Path, target: str, alertmanager: int)
     command = [find_server("prometheus"), f"--config.file={config}", "--web.listen-address=127.0.0.1:0"]
     command += [f"--storage.tsdb.path={directory / 'prometheus'}", "--enable-feature=exemplar-storage"]
     with running(command, directory / "prometheus.log") as port:
-        yield Prometheus(port)
+        prometheus = Prometheus(port)
+        prometheus.wait_until_ready()
+        yield prometheus
