@@ -26,6 +26,7 @@ from wire.messages import (
     encode,
 )
 from wire.plans import PlanReport, PlanRequest, PlanState
+from wire.policies import ServingPolicy
 
 ASK_S = 10.0
 PLAN_S = 900.0  # every node may have to time a model, those of one machine one after another
@@ -76,6 +77,10 @@ class Cluster:
     async def add_model(self, manifest: Manifest) -> Done:
         """Have a model served whose files are in the object store already."""
         return decode(await self._control("model", "add", encode_manifest(manifest), within=ASK_S), Done)
+
+    async def set_policy(self, policy: ServingPolicy) -> Done:
+        """Say which nodes are to serve a model while the others stand by."""
+        return await self._tell("model", "policy", policy)
 
     async def remove_model(self, name: str) -> Done:
         """Stop serving a model."""

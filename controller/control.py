@@ -20,6 +20,7 @@ from wire.errors import BadRequestError, ModelRejectedError
 from wire.headers import FRAME
 from wire.ids import JOBS, REQUESTS
 from wire.messages import CameraConfig, ClusterStatus, Done, NameRequest, SourceReport, SourceRequest, decode, encode
+from wire.policies import ServingPolicy
 from wire.service import Reply, Service
 
 REMOVAL_S = 5.0
@@ -48,6 +49,7 @@ class ControlDesk:
             ("camera", "snapshot", self._snapshot),
             ("model", "add", self._add_model),
             ("model", "remove", self._remove_model),
+            ("model", "policy", self._set_policy),
         ):
             add_control_endpoint(service, noun, verb, handler)
 
@@ -112,6 +114,16 @@ class ControlDesk:
             raise ModelRejectedError(str(error), remedy=error.remedy) from error
         await self._bucket.put(subjects.MODEL_KEY.build(model=manifest.name), message.data)
         return _done(f"model {manifest.name} {manifest.version} added")
+
+    async def _set_policy(self, message: Received) -> Reply:
+        policy = decode(message.data, ServingPolicy)
+        self._catalogue.require(policy.model)
+        key = subjects.POLICY_KEY.build(model=policy.model)
+        if not policy.primary:
+            await self._bucket.delete(key)
+            return _done(f"all nodes serve {policy.model} alike")
+        await self._bucket.put(key, encode(policy))
+        return _done(f"{', '.join(policy.primary)} serve {policy.model}; all others stand by")
 
     async def _remove_model(self, message: Received) -> Reply:
         name = decode(message.data, NameRequest).name

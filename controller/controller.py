@@ -31,12 +31,13 @@ from controller.metrics.metrics import Metrics
 from controller.metrics.snapshot import Snapshot
 from controller.nodes import Nodes
 from controller.ownership import Ownership
-from controller.peers import Peers, add_counts
+from controller.peers import Peers
 from controller.plans.plans import Plans
 from controller.proofs.known_picture import KnownPictures
 from controller.proofs.prover import Prover
 from controller.pushes import PushDesk
 from controller.rates import Rates
+from controller.report import Reporter
 from controller.requests import RequestDesk
 from controller.results import Results
 from controller.settings import Settings
@@ -48,7 +49,7 @@ from wire.bus import BlobStore, Bucket, Bus
 from wire.errors import BusError
 from wire.health import judge_cluster
 from wire.ids import JOBS, REQUESTS
-from wire.messages import CameraConfig, ClusterStatus, ControllerStatus, ModelStatus, Result, encode
+from wire.messages import CameraConfig, ClusterStatus, Result, encode
 from wire.service import Service
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
@@ -88,7 +89,6 @@ class Controller:
         self._tracer = open_tracer(
             settings.traces, ratio=settings.traces_ratio, controller=settings.id, version=self._version
         )
-        self._started = self._clock()
         self._keeper = LeaseKeeper(
             leases, bus.control, controller=settings.id, place=place, on_change=self._note_leases
         )
@@ -132,6 +132,18 @@ class Controller:
             peers=self._peers,
             results=self._results,
             sight=self._sight,
+        )
+        self._reporter = Reporter(
+            settings.id,
+            self._version,
+            self._clock,
+            catalogue=self._catalogue,
+            keeper=self._keeper,
+            nodes=self._nodes,
+            ownership=self._ownership,
+            peers=self._peers,
+            prover=self._prover,
+            results=self._results,
         )
         self._rates = Rates(settings.client_rate)
         self._jobs = JobDesk(
@@ -187,6 +199,7 @@ class Controller:
             tasks.create_task(self._follow_models(), name="follow-models")
             tasks.create_task(self._ownership.follow(self._config), name="follow-cameras")
             tasks.create_task(self._ownership.run(), name="run-cameras")
+            tasks.create_task(self._nodes.follow_policies(self._config), name="follow-policies")
             tasks.create_task(self._keep_leases(), name="keep-leases")
             tasks.create_task(self._fences.follow(), name="follow-fences")
             tasks.create_task(self._canaries.run(), name="canaries")
@@ -210,7 +223,7 @@ class Controller:
         )
         desk = RequestDesk(self._catalogue, self._sliced, self._results, self._rates, self._clock)
         service.add_endpoint("infer", subjects.INFER.wildcard(), desk.answer, metadata={"payload": "JPEG or PNG"})
-        control = ControlDesk(self._config, self._ownership, self._catalogue, self.status)
+        control = ControlDesk(self._config, self._ownership, self._catalogue, self._reporter.cluster)
         control.register(service)
         self._plans.register(service)
         JobControl(self._jobs, self._catalogue, self._settings.id).register(service)
@@ -231,6 +244,7 @@ class Controller:
             health=self._find_illness,
             readiness=self._find_unreadiness,
         )
+        self._reporter.metrics_url = self._http.url
         self._metrics.show(self._take_snapshot())
         try:
             yield service
@@ -244,46 +258,6 @@ class Controller:
             await asyncio.to_thread(self._http.close)
             await asyncio.to_thread(self._tracer.close)
             _log.info("stopped", extra={"action": "stop"})
-
-    def status(self) -> ClusterStatus:
-        """Return everything that can be told at a glance."""
-        controllers = (self._own_status(), *self._peers.controllers(self._keeper.live_sessions()))
-        return ClusterStatus(
-            controller=self._settings.id,
-            at=time.time(),
-            counts=add_counts(each.counts for each in controllers),
-            latency_ms=self._results.latencies.summary(),
-            nodes=self._nodes.statuses(),
-            cameras=self._ownership.statuses(),
-            models=tuple(
-                ModelStatus(
-                    model=manifest.name,
-                    version=manifest.version,
-                    task=manifest.task,
-                    licence=manifest.licence,
-                    variants=manifest.variants,
-                    nodes_ready=self._nodes.ready_for(manifest.name),
-                    cuts=self._prover.statuses(manifest.name),
-                )
-                for manifest in self._catalogue.manifests
-            ),
-            metrics_url=self._http.url if self._http else "",
-            controllers=tuple(sorted(controllers, key=lambda each: each.controller)),
-        )
-
-    def _own_status(self) -> ControllerStatus:
-        return ControllerStatus(
-            controller=self._settings.id,
-            session=self._keeper.session,
-            at=time.time(),
-            version=self._version,
-            uptime_s=round(self._clock() - self._started, 1),
-            plans=self._keeper.plans,
-            cameras=tuple(sorted(self._fleet.names())),
-            counts=self._results.ledger.counts(),
-            latency_ms=self._results.latencies.summary(),
-            metrics_url=self._http.url if self._http else "",
-        )
 
     def _reseat(self) -> None:
         self._nodes.reseat()
@@ -361,13 +335,13 @@ class Controller:
             await self._ownership.tell()
             subject = subjects.CONTROLLER_STATUS.build(controller=self._settings.id)
             try:
-                await self._bus.control.publish(subject, encode(self._own_status()))
+                await self._bus.control.publish(subject, encode(self._reporter.own()))
             except BusError as error:
                 _log.warning("a status was lost", extra={"action": "tell_status", "error": error.message})
             last = now
 
     def _take_snapshot(self) -> Snapshot:
-        whole = self.status()
+        whole = self._reporter.cluster()
         status = self._leave_out_others(whole)
         cameras = {camera.camera for camera in status.cameras} | {JOBS, REQUESTS}
         return Snapshot(

@@ -17,11 +17,13 @@ from controller.membership import Liveness, Member, Members, fold, forget, mark_
 from controller.placement import assign
 from controller.proofs.prover import Prover
 from controller.proofs.staffing import Post, list_posts, role_of
+from controller.standby import Standby
 from wire import subjects
 from wire.bus import Bucket, Received
 from wire.errors import BadRequestError, BusError
 from wire.messages import Heartbeat, NodeStatus, Shard, ShardState, decode
 from wire.plans import ModelPlan
+from wire.policies import ServingPolicy
 from wire.precision import Precision
 
 FORGET_S = 3600.0
@@ -52,6 +54,8 @@ class Nodes:
         self._members: Members = {}
         self._written: dict[str, bytes] = {}
         self.fences: Fences | None = None
+        self.standby = Standby(clock)
+        pool.standby = self.standby.of
         self._accelerated: set[str] = set()  # models that an accelerator has served
         self.plans: Callable[[], Mapping[str, ModelPlan]] = dict  # by model; without any, all is laid out automatically
 
@@ -91,6 +95,21 @@ class Nodes:
         for name, member in self._members.items():
             if member.liveness(now) is not Liveness.LIVE:
                 self._take_out(name)
+        self.standby.look(self._pool.serving)
+
+    async def follow_policies(self, config: Bucket) -> None:
+        """Keep up with who is to be primary, for ever."""
+        async for entries in config.follow(subjects.POLICY_KEY.wildcard()):
+            found = {}
+            for key, data in entries.items():
+                try:
+                    policy = decode(data, ServingPolicy)
+                except BadRequestError as error:
+                    _log.error("policy refused", extra={"action": "policy", "key": key, "error": error.message})
+                    continue
+                if policy.primary:
+                    found[policy.model] = policy.primary
+            self.standby.replace(found)
 
     def note_leases(self) -> None:
         """Forget what was written: while another controller planned, it may have written otherwise."""

@@ -52,6 +52,11 @@ class Ownership:
         """All cameras that are configured, by name."""
         return tuple(self._configs[name] for name in sorted(self._configs))
 
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The names of the cameras that run here, in order."""
+        return tuple(sorted(self._fleet.names()))
+
     def note_change(self) -> None:
         """Have the cameras held against the leases again."""
         self._changed.set()

@@ -345,6 +345,8 @@ class ModelStatus(Message, frozen=True, omit_defaults=True):
     variants: tuple[str, ...]
     nodes_ready: tuple[Token, ...]
     cuts: tuple[CutStatus, ...] = ()
+    primary: tuple[Token, ...] = ()  # nodes that are to serve it; the others stand by
+    standing_by: tuple[Token, ...] = ()
 
 
 class ControllerStatus(Message, frozen=True):

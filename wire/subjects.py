@@ -122,6 +122,7 @@ OUTCOMES_STREAM = "outcomes"
 DEAD_LETTERS_STREAM = "dead"
 
 MODEL_KEY = Subject("models.{model}", "key in the config bucket: a model's manifest as JSON")
+POLICY_KEY = Subject("policies.{model}", "key in the config bucket: which nodes are to serve a model")
 CAMERA_KEY = Subject("cameras.{camera}", "key in the config bucket: a camera's configuration")
 ASSIGNMENT_KEY = Subject("{node}", "key in the assignments bucket: the shards that a node is to serve")
 PLAN_KEY = Subject("plans.{model}", "key in the config bucket: how a model is to be laid out over the nodes")

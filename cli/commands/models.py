@@ -22,7 +22,9 @@ from modelkit.errors import UnknownModelError
 from modelkit.library import Library
 from modelkit.manifest import DetectSpec, Manifest, Task
 from wire.errors import BadRequestError, BusError, NotAuthorisedError
+from wire.ids import check_token
 from wire.messages import Done, ModelStatus
+from wire.policies import ServingPolicy
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -192,6 +194,22 @@ def push_models(
         click.echo(done.text)
 
 
+@model.command("primary")
+@click.argument("name")
+@click.argument("nodes", nargs=-1)
+@click.option("--none", "nobody", is_flag=True, help="Let all nodes serve it alike again.")
+@context_option
+def set_primary(*, name: str, nodes: tuple[str, ...], nobody: bool, context: str | None) -> None:
+    """Have NODES serve model NAME while all others stand by.
+
+    The others take over at once when the last of NODES is lost, and hand back once one has been there for a while.
+    """
+    if bool(nodes) == nobody:
+        raise click.UsageError("give the nodes that are to serve it, or --none")
+    policy = ServingPolicy(model=check_token(name, "model"), primary=tuple(check_token(n, "node") for n in nodes))
+    click.echo(run(_set_policy(context, policy)).text)
+
+
 @model.command("remove")
 @click.argument("name")
 @context_option
@@ -208,6 +226,11 @@ async def _list_served(context: str | None) -> tuple[ModelStatus, ...]:
 async def _push(context: str | None, manifests: list[Manifest], library: Library, key: bytes | None) -> list[Done]:
     async with open_cluster(context) as cluster:
         return [await push_model(cluster, manifest, library, print_note, key=key) for manifest in manifests]
+
+
+async def _set_policy(context: str | None, policy: ServingPolicy) -> Done:
+    async with open_cluster(context) as cluster:
+        return await cluster.set_policy(policy)
 
 
 async def _remove(context: str | None, name: str) -> Done:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -62,6 +62,7 @@ class Pool:
         self._seats: dict[str, Seat] = {}
         self._chains: dict[str, dict[Chain, tuple[list[Seat], ...]]] = {}  # of each model: the seats of each stage
         self._travel: dict[Chain, Estimate] = {}  # of cut models: the time of a frame's hops together
+        self.standby: Callable[[str], Collection[str]] = lambda _model: NOBODY  # nodes that only stand by for a model
         self._line: Line[_Waiter] = Line()
         self._numbers = itertools.count()
 
@@ -223,9 +224,19 @@ class Pool:
             if all(usable):
                 yield chain, usable
 
+    def _without_standby(self, model: str, usable: Sequence[Sequence[Seat]]) -> Sequence[Sequence[Seat]]:
+        """Leave out who only stands by, wherever a stage has somebody else."""
+        resting = self.standby(model)
+        if not resting:
+            return usable
+        return [[seat for seat in seats if seat.node not in resting] or seats for seats in usable]
+
     def _grant(self, model: str, without: frozenset[Ban], avoid: frozenset[str]) -> Slot | None:
         now = self._clock()
-        routes = (self._find_route(chain, stages, avoid, now) for chain, stages in self._staffed(model, without))
+        routes = (
+            self._find_route(chain, self._without_standby(model, stages), avoid, now)
+            for chain, stages in self._staffed(model, without)
+        )
         chosen = choose(route for route in routes if route is not None)
         if chosen is None:
             return None

@@ -232,3 +232,27 @@ def test_every_frame_of_any_schedule_ends_exactly_once_and_within_its_deadline(
         assert all(bench.pool.in_flight(node.name) == 0 for node in nodes)
 
     run_virtually(main())
+
+
+def test_a_node_that_stands_by_is_idle_while_the_primary_serves_and_takes_over_in_the_same_frame() -> None:
+    async def main() -> None:
+        primary, backup = SimulatedNode("primary", 0.5, [None] * 3 + ["gone"]), SimulatedNode("backup", 0.01)
+        bench = Bench(primary, backup)
+        bench.pool.standby = lambda _model: {"backup"}
+        outcomes = [await bench.infer(str(number)) for number in range(4)]
+        assert [outcome.answer.nodes for outcome in outcomes] == [("primary",)] * 3 + [("backup",)]
+        assert not outcomes[-1].redone  # nobody listened on the primary: it never had the frame
+        assert bench.pool.serving(MODEL) == ("backup",)
+
+    run_virtually(main())
+
+
+def test_a_frame_waits_for_a_busy_primary_rather_than_wake_who_stands_by() -> None:
+    async def main() -> None:
+        primary, backup = SimulatedNode("primary", 0.2), SimulatedNode("backup", 0.01)
+        bench = Bench(primary, backup)
+        bench.pool.standby = lambda _model: {"backup"}
+        outcomes = await asyncio.gather(*(bench.infer(str(number)) for number in range(6)))
+        assert {outcome.answer.nodes for outcome in outcomes} == {("primary",)}
+
+    run_virtually(main())

@@ -1,0 +1,90 @@
+"""What this controller tells of itself and of the cluster, put together from those who know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from controller.catalogue import Catalogue
+from controller.leases.keeper import LeaseKeeper
+from controller.nodes import Nodes
+from controller.ownership import Ownership
+from controller.peers import Peers, add_counts
+from controller.proofs.prover import Prover
+from controller.results import Results
+from modelkit.manifest import Manifest
+from wire.messages import ClusterStatus, ControllerStatus, ModelStatus
+
+
+class Reporter:
+    """Answers for ``controller``; ``metrics_url`` is set once it is known."""
+
+    def __init__(
+        self,
+        controller: str,
+        version: str,
+        clock: Callable[[], float],
+        *,
+        catalogue: Catalogue,
+        keeper: LeaseKeeper,
+        nodes: Nodes,
+        ownership: Ownership,
+        peers: Peers,
+        prover: Prover,
+        results: Results,
+    ) -> None:
+        self.metrics_url = ""
+        self._controller = controller
+        self._version = version
+        self._clock = clock
+        self._started = clock()
+        self._catalogue = catalogue
+        self._keeper = keeper
+        self._nodes = nodes
+        self._ownership = ownership
+        self._peers = peers
+        self._prover = prover
+        self._results = results
+
+    def cluster(self) -> ClusterStatus:
+        """Return everything that can be told at a glance."""
+        controllers = (self.own(), *self._peers.controllers(self._keeper.live_sessions()))
+        return ClusterStatus(
+            controller=self._controller,
+            at=time.time(),
+            counts=add_counts(each.counts for each in controllers),
+            latency_ms=self._results.latencies.summary(),
+            nodes=self._nodes.statuses(),
+            cameras=self._ownership.statuses(),
+            models=tuple(self._describe(manifest) for manifest in self._catalogue.manifests),
+            metrics_url=self.metrics_url,
+            controllers=tuple(sorted(controllers, key=lambda each: each.controller)),
+        )
+
+    def own(self) -> ControllerStatus:
+        """Return this controller's duties and ledger."""
+        return ControllerStatus(
+            controller=self._controller,
+            session=self._keeper.session,
+            at=time.time(),
+            version=self._version,
+            uptime_s=round(self._clock() - self._started, 1),
+            plans=self._keeper.plans,
+            cameras=self._ownership.running,
+            counts=self._results.ledger.counts(),
+            latency_ms=self._results.latencies.summary(),
+            metrics_url=self.metrics_url,
+        )
+
+    def _describe(self, manifest: Manifest) -> ModelStatus:
+        return ModelStatus(
+            model=manifest.name,
+            version=manifest.version,
+            task=manifest.task,
+            licence=manifest.licence,
+            variants=manifest.variants,
+            nodes_ready=self._nodes.ready_for(manifest.name),
+            cuts=self._prover.statuses(manifest.name),
+            primary=self._nodes.standby.primary(manifest.name),
+            standing_by=tuple(sorted(self._nodes.standby.of(manifest.name))),
+        )
