@@ -6,8 +6,9 @@ import difflib
 import logging
 from collections.abc import Mapping
 
+from modelkit.digest import sha256_bytes
 from modelkit.errors import ModelRejectedError
-from modelkit.manifest import Manifest, decode_manifest
+from modelkit.manifest import Manifest, decode_manifest, encode_manifest
 from wire import subjects
 from wire.errors import UnknownModelError
 
@@ -20,6 +21,7 @@ class Catalogue:
     def __init__(self) -> None:
         self._manifests: dict[str, Manifest] = {}
         self._digests: dict[str, frozenset[str]] = {}
+        self._manifest_digests: dict[str, str] = {}
 
     def replace(self, entries: Mapping[str, bytes]) -> None:
         """Take over the bucket's ``models.*`` entries; one that cannot be read is left out and said."""
@@ -43,6 +45,8 @@ class Catalogue:
             for name, manifest in found.items()
         }
 
+        self._manifest_digests = {name: sha256_bytes(encode_manifest(manifest)) for name, manifest in found.items()}
+
     def __contains__(self, name: object) -> bool:
         return name in self._manifests
 
@@ -54,6 +58,10 @@ class Catalogue:
     def digests(self, name: str) -> frozenset[str]:
         """Return the digests under which a model may be served."""
         return self._digests.get(name, frozenset())
+
+    def manifest_digest(self, name: str) -> str:
+        """Return the digest of a model's present manifest; empty where there is none."""
+        return self._manifest_digests.get(name, "")
 
     def require(self, name: str) -> Manifest:
         """Return a manifest.

@@ -19,6 +19,7 @@ from controller.control import ControlDesk
 from controller.dispatch.courier import BusCourier
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
+from controller.dispatch.remembering import AnswerCache, RememberingDispatcher
 from controller.dispatch.sliced import SlicedDispatcher
 from controller.fleet import Fleet
 from controller.footing import Footing
@@ -156,6 +157,9 @@ class Controller:
             results=self._results,
             clock=self._clock,
         )
+        self._cache = AnswerCache(
+            self._catalogue, lambda node, model, artefact: self._fences.find(node, model, artefact) is not None
+        )
         self._sliced = SlicedDispatcher(self._dispatcher, self._pool, self._catalogue.require)
         self._watch = Watch(settings.id, bus.control)
         self._http: HttpServer | None = None
@@ -221,7 +225,8 @@ class Controller:
             description="Inference over the nodes of a Bramble cluster",
             metadata={"controller": settings.id},
         )
-        desk = RequestDesk(self._catalogue, self._sliced, self._results, self._rates, self._clock)
+        remembering = RememberingDispatcher(self._sliced, self._cache)
+        desk = RequestDesk(self._catalogue, remembering, self._results, self._rates, self._clock)
         service.add_endpoint("infer", subjects.INFER.wildcard(), desk.answer, metadata={"payload": "JPEG or PNG"})
         control = ControlDesk(self._config, self._ownership, self._catalogue, self._reporter.cluster)
         control.register(service)
@@ -353,6 +358,8 @@ class Controller:
             waiting=self._pool.waiting,
             redone=self._dispatcher.redone,
             late_answers=self._dispatcher.late,
+            cache_hits=self._cache.hits,
+            cache_bytes=self._cache.bytes,
             lost_messages=self._bus.control.slow_consumers + self._bus.data.slow_consumers,
             rate_refused=self._rates.refused,
             jobs=self._jobs.status,

@@ -10,7 +10,7 @@ from controller import overlay
 from controller.capture import Capture
 from controller.catalogue import Catalogue
 from controller.dispatch.job import Job
-from controller.dispatch.sliced import SlicedDispatcher
+from controller.dispatch.remembering import Inferring
 from controller.ledger import REMOVED
 from controller.rates import Rates
 from controller.results import Results
@@ -33,7 +33,7 @@ class RequestDesk:
     def __init__(
         self,
         catalogue: Catalogue,
-        dispatcher: SlicedDispatcher,
+        dispatcher: Inferring,
         results: Results,
         rates: Rates,
         clock: Callable[[], float],
@@ -77,6 +77,7 @@ class RequestDesk:
             top_k=options.top_k,
             threshold=options.threshold,
             tiles=options.tiles,
+            cached=options.cached,
         )
         try:
             check_picture(capture.payload)

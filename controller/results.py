@@ -69,7 +69,8 @@ class Results:
             postprocess_ms=answer.timings.postprocess_ms,
             total_ms=_ms(self._clock() - capture.arrived),
         )
-        if self._end(capture, model, End.INFERRED) and capture.camera != JOBS:  # nobody waits for a job
+        counted = capture.camera != JOBS and not outcome.cached  # nobody waits for a job, no node worked
+        if self._end(capture, model, End.INFERRED) and counted:
             trace_id = self.tracer.trace_id(capture.frame, model)
             self._metrics.note_timings(model, timings, frame=capture.frame, trace_id=trace_id)
             self.latencies.add(timings.total_ms)
@@ -90,6 +91,7 @@ class Results:
             stages=answer.stages,
             wire=answer.wire,
             redone=outcome.redone,
+            cached=outcome.cached,
             tiles=outcome.tiles,
         )
         self.tracer.note(result, time.time())

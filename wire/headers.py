@@ -34,6 +34,7 @@ PICTURE = "Bramble-Picture"
 STAGES = "Bramble-Stages"
 SENT = "Bramble-Sent"
 KNOCK = "Bramble-Knock"
+CACHE = "Bramble-Cache"
 ERROR = "Bramble-Error"
 TILES = "Bramble-Tiles"
 OVERLAP = "Bramble-Overlap"
@@ -71,6 +72,7 @@ class InferOptions:
     threshold: float | None = None  # None: the model's own
     answer: AnswerKind = AnswerKind.JSON
     tiles: Tiles | None = None  # None: the picture is looked at as a whole
+    cached: bool = False  # the answer to the same bytes from before will do
 
     def to_headers(self) -> dict[str, str]:
         """Return the headers that say so."""
@@ -80,6 +82,8 @@ class InferOptions:
         if self.tiles is not None:
             whole = "yes" if self.tiles.whole else "no"
             headers |= {TILES: str(self.tiles), OVERLAP: repr(self.tiles.overlap), WHOLE: whole}
+        if self.cached:
+            headers[CACHE] = "yes"
         return headers
 
     @classmethod
@@ -98,6 +102,7 @@ class InferOptions:
             threshold=None if threshold is None else _read_share(THRESHOLD, threshold),
             answer=_read_answer(found.get(ANSWER.lower(), AnswerKind.JSON)),
             tiles=_read_tiles(found),
+            cached=_read_yes(found, CACHE, default="no"),
         )
 
 
@@ -248,10 +253,14 @@ def _read_tiles(found: Mapping[str, str]) -> Tiles | None:
     if grid is None:
         return None
     overlap = _read_share(OVERLAP, found.get(OVERLAP.lower(), str(DEFAULT_OVERLAP)))
-    whole = found.get(WHOLE.lower(), "yes").lower()
-    if whole not in {"yes", "no"}:
-        raise BadRequestError(f"{WHOLE}: {whole[:40]!r} is not known", remedy="give yes or no")
-    return read_tiles(grid, overlap, whole=whole == "yes")
+    return read_tiles(grid, overlap, whole=_read_yes(found, WHOLE, default="yes"))
+
+
+def _read_yes(found: Mapping[str, str], name: str, *, default: str) -> bool:
+    text = found.get(name.lower(), default).lower()
+    if text not in {"yes", "no"}:
+        raise BadRequestError(f"{name}: {text[:40]!r} is not known", remedy="give yes or no")
+    return text == "yes"
 
 
 def _read_itinerary(text: str, wire: str | None) -> tuple[Hop, ...]:

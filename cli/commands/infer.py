@@ -59,6 +59,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
 @tiles_option
 @overlap_option
 @only_option
+@click.option("--cached", is_flag=True, help="The answer to the same picture from before will do, if there is one.")
 @context_option
 @json_option
 def infer(
@@ -73,13 +74,16 @@ def infer(
     grid: str | None,
     overlap: float,
     tiles_only: bool,
+    cached: bool,
     context: str | None,
     as_json: bool,
 ) -> None:
     """Ask a model about pictures: files, directories of them, or `-` for standard input."""
     kind = AnswerKind.JSON if out is None else AnswerKind.PICTURE
     tiles = make_tiles(grid, overlap, tiles_only=tiles_only)
-    options = InferOptions(deadline_ms=deadline_ms, top_k=top_k, threshold=threshold, answer=kind, tiles=tiles)
+    options = InferOptions(
+        deadline_ms=deadline_ms, top_k=top_k, threshold=threshold, answer=kind, tiles=tiles, cached=cached
+    )
     pictures = find_pictures(files)
     outputs = name_outputs(pictures, out) if out is not None else (None,) * len(pictures)
     jobs = list(zip(pictures, outputs, strict=True))

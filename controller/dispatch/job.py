@@ -26,6 +26,7 @@ class Job:
     threshold: float | None = None
     tiles: Tiles | None = None  # to look at it in; only :class:`controller.dispatch.sliced.SlicedDispatcher` does
     region: Region | None = None  # the part that is looked at; None: all of it
+    cached: bool = False  # an answer that was given before will do
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Outcome:
     travel_s: float  # from dispatch to answer, less what the nodes account for
     redone: bool
     tiles: tuple[TileReport, ...] = ()  # of a frame that was looked at in tiles
+    cached: bool = False  # no node was asked
 
 
 class Courier(Protocol):

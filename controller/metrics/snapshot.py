@@ -22,6 +22,8 @@ class Snapshot:
     waiting: int = 0  # frames that wait for a free slot
     redone: int = 0
     late_answers: int = 0
+    cache_hits: int = 0
+    cache_bytes: int = 0
     lost_messages: int = 0  # that the controller was too slow to take
     rate_refused: int = 0  # requests of clients that ask too often
     jobs: QueueStatus = QueueStatus()  # noqa: RUF009 - frozen

@@ -188,6 +188,8 @@ FRAMES = (
     _gauge("bramble_frames_waiting", "Frames that wait for a free slot on a node", lambda s: s.waiting),
     _counter("bramble_frames_redone_total", "Frames that a second node was asked for", lambda s: s.redone),
     _counter("bramble_answers_late_total", "Second answers to a frame, which were dropped", lambda s: s.late_answers),
+    _counter("bramble_cache_hits_total", "Requests answered with what was answered before", lambda s: s.cache_hits),
+    _gauge("bramble_cache_bytes", "Answers kept for requests that may be answered so", lambda s: s.cache_bytes),
     REFUSED_PUSHES,
     _counter("bramble_requests_rate_limited_total", "Requests refused because their client asks too often",
              lambda s: s.rate_refused),

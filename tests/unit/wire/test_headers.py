@@ -35,6 +35,7 @@ options = st.builds(
     top_k=st.integers(1, 1000),
     threshold=st.none() | st.floats(0, 1),
     answer=st.sampled_from(AnswerKind),
+    cached=st.booleans(),
 )
 times = st.floats(0, 1e7)
 wholes = st.builds(
@@ -103,6 +104,7 @@ def test_any_headers_are_options_or_a_bad_request(headers: dict[str, str]) -> No
         (THRESHOLD, "nan"),
         (THRESHOLD, "1.01"),
         (ANSWER, "video"),
+        ("Bramble-Cache", "maybe"),
     ],
 )
 def test_a_bad_value_is_refused_with_the_header_named_and_what_is_allowed(name: str, value: str) -> None:
