@@ -1,9 +1,11 @@
 """One frame's latency when its network's front is divided by area over 2 and 4 nodes, against one node.
 
-    python -m benchmarks.spatial_split [--variant cpu-f32] [--cuts 8,16,25] [--frames 40] [--share 0.2] [--json]
+    python -m benchmarks.spatial_split [--model mobilenet_v2] [--cuts 16,25] [--frames 30] [--share 0.1] [--json]
 
 Real agents, each with a part of one processor by a cgroup quota (root), a real broker, real weights. Frames go one at a
-time, in turns over the layouts, so that a machine that is busy meanwhile is so for all of them. This program plays the
+time, in turns over the layouts, so that a machine that is busy meanwhile is so for all of them. The rest runs on the
+first part's node, or on one of its own. A chain of two nodes at the same cut, which divides nothing, shows how much
+of the gain is the quota's doing: an idle node has a period's worth of processor saved up. This program plays the
 controller's part: it assigns the shards and sends each part's order. Exactness is checked on the way: every layout must
 give the single node's classes.
 """
@@ -43,9 +45,8 @@ from wire.headers import GATHERED, Hop, WorkOrder
 from wire.ids import new_frame_id
 from wire.messages import Answer, Assignment, Heartbeat, Shard, decode, encode
 
-MODEL = "mobilenet_v2"
-GRIDS = (Grid(2), Grid(4), Grid(2, 2))
-NODES = tuple(f"node-{number}" for number in range(1, 5))
+GRIDS = (Grid(2), Grid(2, 2))
+NODES = tuple(f"node-{number}" for number in range(1, 6))
 WITHIN_S = 30.0
 
 
@@ -78,8 +79,8 @@ class Row:
 
 async def divide(  # noqa: PLR0917 - a table of everything that matters
     bus: Bus, library: Library, manifest: Manifest, variant: str, at: int, grid: Grid
-) -> Way:
-    """Divide the model's front and store the files; parts on nodes of their own, the rest on the first one."""
+) -> tuple[Shard, ...]:
+    """Divide the model's front and store the files."""
     data = library.path(manifest.artefact(variant)).read_bytes()
     tiling, rest = tile(data, at, grid), split(data, (at,)).stages[1].shard
     files = {part.digest: part.data for part in tiling.parts} | {rest.digest: rest.data}
@@ -88,7 +89,7 @@ async def divide(  # noqa: PLR0917 - a table of everything that matters
     whole = manifest.digest(variant)
 
     def describe(**fields: object) -> Shard:
-        common = {"model": MODEL, "version": manifest.version, "variant": variant, "stages": grid.parts + 1}
+        common = {"model": manifest.name, "version": manifest.version, "variant": variant, "stages": grid.parts + 1}
         return Shard(**common, whole=whole, cut=cut_id(whole, (at,), sides), grid=sides, **fields)  # type: ignore[arg-type]
 
     shards = []
@@ -97,7 +98,21 @@ async def divide(  # noqa: PLR0917 - a table of everything that matters
         crop = (columns.start, rows.start, columns.end, rows.end)
         shards.append(describe(digest=part.digest, stage=part.index, end=at, crop=crop))
     shards.append(describe(digest=rest.digest, stage=grid.parts, start=at, end=rest.end))
-    return Way(f"{grid.parts} nodes, {grid} at {at}", tuple(shards), (*NODES[: grid.parts], NODES[0]))
+    return tuple(shards)
+
+
+async def chain(bus: Bus, library: Library, manifest: Manifest, variant: str, at: int) -> tuple[Shard, ...]:
+    """Cut the model in two and store the files."""
+    stages = [stage.shard for stage in split(library.path(manifest.artefact(variant)).read_bytes(), (at,)).stages]
+    await store(bus, {shard.digest: shard.data for shard in stages})
+    whole = manifest.digest(variant)
+    return tuple(
+        Shard(
+            model=manifest.name, version=manifest.version, variant=variant, stages=2, whole=whole,
+            cut=cut_id(whole, (at,)), digest=shard.digest, stage=number, start=shard.start, end=shard.end,
+        )
+        for number, shard in enumerate(stages)
+    )  # fmt: skip
 
 
 async def store(bus: Bus, files: dict[str, bytes]) -> None:
@@ -152,7 +167,7 @@ async def assign(bus: Bus, manifest: Manifest, ways: Sequence[Way]) -> None:
 
     listening = await bus.control.subscribe(subjects.HEARTBEAT.wildcard(), note)
     config, assignments = await bus.bucket(subjects.CONFIG_BUCKET), await bus.bucket(subjects.ASSIGNMENTS_BUCKET)
-    await config.put(subjects.MODEL_KEY.build(model=MODEL), encode_manifest(manifest))
+    await config.put(subjects.MODEL_KEY.build(model=manifest.name), encode_manifest(manifest))
     for node, shards in wanted.items():
         await assignments.put(
             subjects.ASSIGNMENT_KEY.build(node=node), encode(Assignment(node=node, shards=tuple(shards)))
@@ -167,11 +182,11 @@ async def assign(bus: Bus, manifest: Manifest, ways: Sequence[Way]) -> None:
 async def send(bus: Bus, way: Way, picture: bytes) -> tuple[Answer, float]:
     """Send one frame; the answer, and the milliseconds until it came."""
     order = way.order()
-    firsts = max(1, len(way.shards) - 1)
+    firsts = max(1, way.shards[0].parts)
     started = time.perf_counter()
     replies = await asyncio.gather(*(
         bus.data.request(
-            subjects.WORK.build(node=way.nodes[stage], model=MODEL, stage=str(stage)),
+            subjects.WORK.build(node=way.nodes[stage], model=way.shards[0].model, stage=str(stage)),
             picture,
             headers=order.to_headers(),
             within=WITHIN_S,
@@ -186,6 +201,11 @@ async def send(bus: Bus, way: Way, picture: bytes) -> tuple[Answer, float]:
     return decode(answer.data, Answer), spent
 
 
+def read(answer: Answer) -> object:
+    """What a layout found."""
+    return answer.classes, answer.detections
+
+
 def summarise(way: Way, taken: Sequence[tuple[Answer, float]], single_ms: float) -> Row:
     """Make a row of all frames of a layout."""
     latency = statistics.median(spent for _, spent in taken)
@@ -196,20 +216,26 @@ def summarise(way: Way, taken: Sequence[tuple[Answer, float]], single_ms: float)
     return Row(way.name, latency, p90, front, rest, latency - front - rest, latency / (single_ms or latency))
 
 
-async def measure(variant: str, cuts: Sequence[int], frames: int, share: float) -> list[Row]:
+async def measure(model: str, variant: str, cuts: Sequence[int], frames: int, share: float) -> list[Row]:
     """Run all layouts in turns."""
     library = open_library(None)
-    manifest = recipes.build(MODEL, library, lambda _line: None)
+    manifest = recipes.build(model, library, lambda _line: None)
     known = manifest.known_answer
     if known is None:
-        raise RuntimeError(f"{MODEL} has no known answer to ask for")
+        raise RuntimeError(f"{model} has no known answer to ask for")
     picture = encode_jpeg(decode_picture(library.path(known.sha256).read_bytes()))
     async with open_nodes(share) as (bus, limit):
         artefact = manifest.artefact(variant)
         await store(bus, {digest: library.path(digest).read_bytes() for digest in (artefact.sha256, known.sha256)})
-        whole = Shard(model=MODEL, version=manifest.version, variant=variant, digest=artefact.sha256)
+        whole = Shard(model=model, version=manifest.version, variant=variant, digest=artefact.sha256)
         ways = [Way("one node, whole", (whole,), (NODES[0],))]
-        ways += [await divide(bus, library, manifest, variant, at, grid) for grid in GRIDS for at in cuts]
+        for at in cuts:
+            ways.append(Way(f"chain of 2, cut {at}", await chain(bus, library, manifest, variant, at), NODES[:2]))
+            for grid in GRIDS:
+                shards = await divide(bus, library, manifest, variant, at, grid)
+                parts = NODES[: grid.parts]
+                ways.append(Way(f"{grid.parts} nodes: {grid}, cut {at}", shards, (*parts, NODES[0])))
+                ways.append(Way(f"{grid.parts} + 1 nodes: {grid}, cut {at}", shards, (*parts, NODES[grid.parts])))
         await assign(bus, manifest, ways)
         limit()
         taken: dict[str, list[tuple[Answer, float]]] = {way.name: [] for way in ways}
@@ -218,8 +244,8 @@ async def measure(variant: str, cuts: Sequence[int], frames: int, share: float) 
                 found = await send(bus, way, picture)
                 if turn >= 2:  # noqa: PLR2004 - the first ones warm up
                     taken[way.name].append(found)
-    expected = taken[ways[0].name][0][0].classes
-    different = [name for name, each in taken.items() if any(answer.classes != expected for answer, _ in each)]
+    expected = read(taken[ways[0].name][0][0])
+    different = [name for name, each in taken.items() if any(read(answer) != expected for answer, _ in each)]
     if different:
         raise RuntimeError(f"other answers than the whole model's: {different}")
     single = statistics.median(spent for _, spent in taken[ways[0].name])
@@ -229,20 +255,21 @@ async def measure(variant: str, cuts: Sequence[int], frames: int, share: float) 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--model", default="mobilenet_v2")
     parser.add_argument("--variant", default="cpu-f32", choices=("cpu-f32", "cpu-int8"))
-    parser.add_argument("--cuts", default="8,16,25")
-    parser.add_argument("--frames", type=int, default=40)
-    parser.add_argument("--share", type=float, default=0.2, help="of one processor for each node")
+    parser.add_argument("--cuts", default="16,25")
+    parser.add_argument("--frames", type=int, default=30)
+    parser.add_argument("--share", type=float, default=0.1, help="of one processor for each node")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     cuts = [int(each) for each in options.cuts.split(",")]
-    rows = asyncio.run(measure(options.variant, cuts, options.frames, options.share))
+    rows = asyncio.run(measure(options.model, options.variant, cuts, options.frames, options.share))
     if options.json:
         for row in rows:
             print(json.dumps({name: getattr(row, name) for name in Row.__slots__}))  # type: ignore[attr-defined]
         return
     table = Table(
-        title=f"{MODEL} {options.variant}, one frame at a time, nodes with {options.share:.0%} of a processor"
+        title=f"{options.model} {options.variant}, one frame at a time, nodes with {options.share:.0%} of a processor"
     )
     for column in ("layout", "median ms", "p90", "slowest part", "rest", "other", "of one node"):
         table.add_column(column, justify="left" if column == "layout" else "right")
