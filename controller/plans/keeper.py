@@ -29,8 +29,8 @@ LOOK_S = 5.0
 """So often a plan in force is held against the best there is now."""
 PATIENCE_S = 60.0
 """So long a new plan waits for all of its nodes; then one for each stage will do."""
-MEASURE_S = 60.0
-"""So often, at most, nodes that joined are measured for a plan in force."""
+MEASURE_S = 30.0
+"""So often nodes that joined are measured for a plan in force, and links are glanced at."""
 
 _log = logging.getLogger("bramble.plans")
 
@@ -159,7 +159,7 @@ class Keeper:
         if plan is None or plan.layout.name == AUTOMATIC:
             return
         field = await self._surveyor.look(plan.request)
-        self._measure_newcomers(field)
+        self._renew_facts(field)
         found = self._surveyor.gather(field, plan.request)
         known = self._prospects.get(model)
         if known is None or not known.still_holds(plan.layout, found.problem):
@@ -171,18 +171,19 @@ class Keeper:
         if verdict.change:
             await self._change(field, plan.request, known.best, f"{verdict.reason}: {known.reason}")
 
-    def _measure_newcomers(self, field: Field) -> None:
-        """Begin to measure nodes that a plan in force knows nothing of; only missing facts are asked for."""
+    def _renew_facts(self, field: Field) -> None:
+        """Begin to measure nodes that a plan in force knows nothing of, and to look after links, in the background."""
         model, now = field.manifest.name, time.monotonic()
         idle = self._measuring is None or self._measuring.done()
         if idle and now - self._measured_at.get(model, -MEASURE_S) >= MEASURE_S:
             self._measured_at[model] = now
-            self._measuring = asyncio.create_task(self._measure(field), name="measure-newcomers")
+            self._measuring = asyncio.create_task(self._measure(field), name="renew-facts")
 
     async def _measure(self, field: Field) -> None:
         problems = await self._surveyor.measure(field)
+        await self._surveyor.watch_links(field)
         for node, problem in problems.items():
-            _log.info("not measured", extra={"action": "measure_newcomers", "node": node, "why": problem})
+            _log.info("not measured", extra={"action": "renew_facts", "node": node, "why": problem})
 
     async def _change(self, field: Field, request: PlanRequest, option: PlanOption, reason: str) -> None:
         pipelines = tuple([await self._cut(field, stages) for stages in option.pipelines])

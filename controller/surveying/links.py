@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from msgspec.structs import replace
+
 from wire import subjects
 from wire.bus import Link
 from wire.errors import InternalError, error_from_json
@@ -24,6 +26,11 @@ FIRST_BYTES = 16 << 10
 ENOUGH_S = 0.03
 """A probe that takes so much longer than an empty one says enough; else a larger one is sent."""
 WITHIN_S = 10.0
+GLANCE_BYTES = 32 << 10
+NOTICE = 2.5
+"""A link that is so many times slower, or faster, at two glances in a row has changed; less is a frame in the way."""
+NOTICE_S = 0.02
+"""But only where that means so many seconds: a fast link's glance is mostly the scheduling of processes."""
 
 _LEAST_S = 1e-6
 
@@ -116,3 +123,45 @@ async def _probe(link: Link, node: str, there: int, back: int) -> tuple[float, i
     if len(reply.data) != back or not (spent.isascii() and spent.isdigit()):
         raise InternalError(f"{node} answered a probe with {len(reply.data)} bytes instead of {back}")
     return seconds, int(spent)
+
+
+async def glance_at_link(link: Link, known: LinkProfile) -> float:
+    """Return how many times longer some small messages take than the known profile says; costs 200 kB.
+
+    Raises:
+        BusError: the node did not answer in time, or the connection is down.
+        InternalError: the answers are not those of an agent.
+
+    """
+    begun = time.perf_counter()
+    await link.flush(within=WITHIN_S)
+    own_round_s = time.perf_counter() - begun
+    taken = [(await _probe(link, known.node, GLANCE_BYTES, GLANCE_BYTES))[0] for _ in range(LARGE_PROBES)]
+    return compare_glance(known, own_round_s, min(taken))
+
+
+def compare_glance(known: LinkProfile, own_round_s: float, seconds: float) -> float:
+    """Return the time of a message there and back over what it should have taken."""
+    way = GLANCE_BYTES / known.receive_bytes_s + GLANCE_BYTES / known.send_bytes_s
+    return seconds / max(_LEAST_S, own_round_s + 2 * known.latency_s + known.handling_s + way)
+
+
+def has_changed(known: LinkProfile, ratios: Sequence[float]) -> bool:
+    """Tell whether the last two glances agree that a link is no more what it was."""
+    if len(ratios) < 2:  # noqa: PLR2004 - two glances
+        return False
+    way = GLANCE_BYTES / known.receive_bytes_s + GLANCE_BYTES / known.send_bytes_s + 2 * known.latency_s
+    slower = min(ratios[-2:])
+    faster = max(ratios[-2:])
+    return (slower > NOTICE and way * (slower - 1) > NOTICE_S) or (faster < 1 / NOTICE and way > NOTICE_S)
+
+
+def slow_down(known: LinkProfile, ratio: float, now: float) -> LinkProfile:
+    """Return the link as it is now by what two glances agree on; its next real measurement corrects it."""
+    return replace(
+        known,
+        receive_bytes_s=known.receive_bytes_s / ratio,
+        send_bytes_s=known.send_bytes_s / ratio,
+        latency_s=known.latency_s * ratio,
+        measured_at=now,
+    )

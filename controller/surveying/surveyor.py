@@ -17,7 +17,7 @@ from controller.planning.survey import Facts, Survey, choose_cut_variant, survey
 from controller.surveying.artefacts import CUTTABLE, Artefacts
 from controller.surveying.book import Book
 from controller.surveying.freshness import is_link_fresh, is_profile_fresh
-from controller.surveying.links import measure_link
+from controller.surveying.links import glance_at_link, has_changed, measure_link, slow_down
 from controller.surveying.pace import REMEASURE_S, Pace, expect_seconds, has_drifted, to_scale
 from modelkit.manifest import Manifest
 from wire import subjects
@@ -64,6 +64,7 @@ class Surveyor:
         self._links = links
         self._nodes = nodes
         self._paces: dict[str, Pace] = {}
+        self._glances: dict[str, tuple[float, ...]] = {}  # how much slower links looked the last two times
         self.artefacts = Artefacts(bus)
         self._measuring = asyncio.Lock()  # two surveys at a time would disturb each other
 
@@ -120,6 +121,26 @@ class Surveyor:
                     tasks.create_task(self._measure_host(field, candidates, now, problems, again=again))
             return problems
 
+    async def watch_links(self, field: Field) -> None:
+        """Glance at the links of a model's nodes; one that has changed is measured anew, or taken to be as it looks."""
+        for beat, _ in field.candidates:
+            key = subjects.LINK_KEY.build(node=beat.node)
+            known = self._links.get(key)
+            if known is None:
+                continue
+            try:
+                ratio = await glance_at_link(self._bus.data, known)
+                glances = (*self._glances.get(beat.node, ())[-1:], ratio)
+                self._glances[beat.node] = glances
+                if has_changed(known, glances):
+                    idle = beat.in_flight + beat.queued == 0
+                    now = slow_down(known, ratio, time.time())
+                    await self._links.put(key, await measure_link(self._bus.data, beat.node) if idle else now)
+                    self._glances.pop(beat.node)
+                    _log.info("a link changed", extra={"action": "watch_links", "node": beat.node, "ratio": ratio})
+            except BrambleError as error:
+                _log.info("no glance", extra={"action": "watch_links", "node": beat.node, "why": error.message})
+
     def gather(self, field: Field, request: PlanRequest) -> Survey:
         """Put together what is known now."""
         facts = [
@@ -160,7 +181,8 @@ class Surveyor:
                     await self._profile(field.manifest, beat, variant, at)
                 key = subjects.LINK_KEY.build(node=beat.node)
                 link = self._links.get(key)
-                if again or link is None or not is_link_fresh(link, now):
+                idle = beat.in_flight + beat.queued == 0
+                if again or link is None or (idle and not is_link_fresh(link, now)):
                     await self._links.put(key, await measure_link(self._bus.data, beat.node))
             except BrambleError as error:
                 _log.warning("not measured", extra={"action": "survey", "node": beat.node, "error": str(error)})

@@ -19,7 +19,15 @@ from controller.planning.workload import (
     make_workload,
 )
 from controller.surveying.freshness import LINK_S, PROFILE_S, is_link_fresh, is_profile_fresh
-from controller.surveying.links import find_byte_cost, find_handling, find_latency, find_rate
+from controller.surveying.links import (
+    compare_glance,
+    find_byte_cost,
+    find_handling,
+    find_latency,
+    find_rate,
+    has_changed,
+    slow_down,
+)  # fmt: skip
 from modelkit.manifest import SimulatedSpec
 from modelkit.slicing import Cut, cuts, read_graph
 from tests.agent_testing.models import SmallClassifier
@@ -155,6 +163,19 @@ def test_times_of_probes_become_rates_and_latencies() -> None:
     assert find_handling([5]) == 0
     assert find_byte_cost(7000, 3, 1_000_000, 0.001) == pytest.approx(1e-9)
     assert find_byte_cost(10, 3, 1_000_000, 0.001) == 0
+
+
+def test_a_link_has_changed_when_two_glances_agree_and_it_matters() -> None:
+    thin = link("a", receive_bytes_s=1e6, send_bytes_s=1e6)  # 70 ms there and back
+    assert compare_glance(thin, 0.001, 0.14) == pytest.approx(2, rel=0.1)
+    assert has_changed(thin, (3.0, 4.0))
+    assert not has_changed(thin, (1.0, 4.0))
+    assert not has_changed(thin, (4.0,))
+    assert has_changed(thin, (0.2, 0.3))
+    fast = link("b", receive_bytes_s=1e9, send_bytes_s=1e9, latency_s=0.0001)
+    assert not has_changed(fast, (9.0, 9.0))
+    slower = slow_down(thin, 3.0, 99.0)
+    assert (slower.receive_bytes_s, slower.measured_at) == (pytest.approx(1e6 / 3), 99.0)
 
 
 def test_what_was_measured_before_the_agent_began_or_too_long_ago_is_measured_again() -> None:
