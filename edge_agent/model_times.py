@@ -7,6 +7,7 @@ priority that still gives true times on an idle node.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import resource
@@ -14,13 +15,15 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from edge_agent.backends.base import Backend, Prepared, Servable
+from edge_agent.backends.base import Backend, Findings, Prepared, Servable
 from edge_agent.backends.registry import make_backend
 from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, find_runtime
+from edge_agent.pipeline import Pipeline, Work
 from edge_agent.prefix_times import bound_by_longer
 from edge_agent.probe import check_signature
 from edge_agent.settings import Profile
@@ -32,6 +35,9 @@ from modelkit.manifest import Manifest
 from modelkit.picture import encode_jpeg
 from wire.errors import BrambleError
 from wire.headers import WorkOrder
+
+if TYPE_CHECKING:
+    from edge_agent.backends.base import Array
 
 MAX_QUESTION_BYTES = 4 << 20
 NICENESS = 10
@@ -74,6 +80,7 @@ def _measure(question: Question) -> ModelTimes:
     result = time_runs(lambda: servable.interpret(prepared, outputs, _ORDER), EACH_S)
     whole = time_runs(lambda: servable.infer(prepared), EACH_S)
     servable.close()
+    passing = _time_passing(prepared)
     timings = (*_time_prefixes(question), whole)
     slowdown = find_slowdown((*timings, frame, result), threads=question.threads)
     seconds = tuple(undisturbed_s(timing, threads=question.threads) * slowdown for timing in timings)
@@ -82,10 +89,49 @@ def _measure(question: Question) -> ModelTimes:
         seconds=bound_by_longer(seconds),
         frame_s=undisturbed_s(frame, threads=1) * slowdown,
         result_s=undisturbed_s(result, threads=1) * slowdown,
+        passing_s=undisturbed_s(passing, threads=1) * slowdown,
         load_s=load_s,
         memory_bytes=memory_bytes,
         slowdown=slowdown,
     )
+
+
+class _Idle:
+    """A model that does nothing, to see what is spent around one."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+
+    def check(self, payload: bytes) -> None:
+        """Accept."""
+
+    def prepare(self, payload: bytes, order: WorkOrder) -> Prepared:  # noqa: ARG002 - nothing is done
+        """Return what was prepared once."""
+        return self._prepared
+
+    def infer(self, prepared: Prepared) -> Sequence[Array]:  # noqa: ARG002 - likewise
+        """Compute nothing."""
+        return ()
+
+    def interpret(self, prepared: Prepared, outputs: Sequence[Array], order: WorkOrder) -> Findings:  # noqa: ARG002
+        """Find nothing."""
+        return Findings()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _time_passing(prepared: Prepared) -> Timing:
+    """Time what a frame costs on its way through the agent's threads, with nothing done to it."""
+    pipeline, idle = Pipeline(), _Idle(prepared)
+    loop = asyncio.new_event_loop()
+    try:
+        now = time.monotonic()
+        work = Work(_ORDER, b"", now, now + 1e6)
+        return time_runs(lambda: loop.run_until_complete(pipeline.run(idle, work)), EACH_S)
+    finally:
+        pipeline.close()
+        loop.close()
 
 
 def _load(backend: Backend, question: Question, payload: bytes) -> tuple[Servable, float, int]:

@@ -125,6 +125,7 @@ class Profiler:
             measured_at=time.time(),
             frame_s=times.frame_s,
             result_s=times.result_s,
+            passing_s=times.passing_s,
             load_s=times.load_s,
             memory_bytes=times.memory_bytes,
             slowdown=times.slowdown,

@@ -31,6 +31,7 @@ class ModelTimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     seconds: tuple[float, ...] = ()  # of each prefix, the whole model last
     frame_s: float = 0.0
     result_s: float = 0.0
+    passing_s: float = 0.0
     load_s: float = 0.0
     memory_bytes: int = 0
     slowdown: float = 1.0

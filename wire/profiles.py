@@ -44,6 +44,7 @@ class Profile(Message, frozen=True, omit_defaults=True):
     measured_at: float
     frame_s: NotNegative = 0.0  # to decode and preprocess the known picture
     result_s: NotNegative = 0.0  # to make an answer of the outputs
+    passing_s: NotNegative = 0.0  # to bring a frame through the agent's threads, with nothing done to it
     load_s: NotNegative = 0.0  # to load the whole model
     memory_bytes: Count = 0  # resident memory that the whole model took, loaded and run once
     slowdown: Positive = 1.0  # the times over what they would be with the processor for itself

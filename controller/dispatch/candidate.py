@@ -145,15 +145,16 @@ def choose(routes: Iterable[Route]) -> Route | None:
     )
 
 
-def window(service_s: float, journey_s: float, stages: int) -> int:
+def window(service_s: float, journey_s: float, nodes: int) -> int:
     """Return how many frames may be under way through a node that has a role in a cut model.
 
     As many as keep it busy while a frame makes its whole journey (Little's law), and one more: a frame's way through
-    the other stages must not idle it, and more would only queue. Never more than two a stage.
+    the other stages must not idle it, and more would only queue. Never more than two for each of the chain's ``nodes``:
+    the one node of a stage has the frames of all nodes of the other stages on their way to it.
     """
     if service_s <= 0:
         return SLOTS
-    return max(SLOTS, min(SLOTS * stages, math.ceil(min(SLOTS * stages, journey_s / service_s) - 1e-9) + 1))
+    return max(SLOTS, min(SLOTS * nodes, math.ceil(min(SLOTS * nodes, journey_s / service_s) - 1e-9) + 1))
 
 
 def patience_s(expected_s: float, left_s: float) -> float:

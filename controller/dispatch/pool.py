@@ -259,9 +259,10 @@ class Pool:
         travel_s = self._travel_s(chain)
         times = [[seat.service_s(role) for seat in seats] for role, seats in zip(roles, stages, strict=True)]
         journey_s = travel_s + sum(map(min, times))
+        nodes = sum(map(len, stages))
         views = [
             [
-                seat.view(role, now, window=window(own, journey_s - min(each) + own, chain.stages))
+                seat.view(role, now, window=window(own, journey_s - min(each) + own, nodes))
                 for seat, own in zip(seats, each, strict=True)
             ]
             for role, seats, each in zip(roles, stages, times, strict=True)

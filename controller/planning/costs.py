@@ -106,6 +106,8 @@ def _find_beside(nodes: Sequence[Node], crossing: Floats) -> Floats:
         beside[number] += node.stage_s + crossing[:, None] * node.receive_cpu_s + crossing[None, :] * node.send_cpu_s
         beside[number, 0, :] += node.frame_s
         beside[number, :, -1] += node.result_s
+        beside[number] += node.hop_s
+        beside[number, 0, -1] -= node.hop_s
     return beside
 
 

@@ -63,7 +63,8 @@ class Node:
     latency_s: float = 0.0  # one way, of an empty message
     frame_s: float = 0.0  # a first stage also decodes and preprocesses
     result_s: float = 0.0  # a last one also makes the answer
-    stage_s: float = 0.0  # every stage also takes in and hands on a message
+    stage_s: float = 0.0  # every stage also takes in a message, hands it from thread to thread, and answers
+    hop_s: float = 0.0  # a stage of a cut also hands on, and asks after what it handed on
     receive_cpu_s: float = 0.0  # and for each byte of it
     send_cpu_s: float = 0.0  # likewise
     overlaps: bool = False  # a second processor does all this beside the operators
@@ -73,13 +74,17 @@ class Node:
         """Refuse what cannot have been measured."""
         _require(all(value >= 0 for value in self.seconds), f"{self.name}: seconds must not be negative or NaN")
         _require(min(self.receive_bytes_s, self.send_bytes_s) > 0, f"{self.name}: link rates must be above zero")
-        finite = (self.latency_s, self.frame_s, self.result_s, self.stage_s, self.receive_cpu_s, self.send_cpu_s)
+        finite = (
+            *(self.latency_s, self.frame_s, self.result_s, self.stage_s, self.hop_s),
+            *(self.receive_cpu_s, self.send_cpu_s),
+        )
         _require(all(0 <= value < math.inf for value in finite), f"{self.name}: all but seconds must be finite times")
 
     def own_seconds(self, start: int, end: int) -> float:
         """Return the node's time for the segments ``[start, end)``: operators and what goes with them, no transfer."""
         first, last = start == 0, end == len(self.seconds)
-        return sum(self.seconds[start:end]) + self.stage_s + self.frame_s * first + self.result_s * last
+        ends = self.frame_s * first + self.result_s * last
+        return sum(self.seconds[start:end]) + ends + self.stage_s + self.hop_s * (not (first and last))
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,8 @@ def _make_node(facts: Facts, profile: Profile, work: Workload, *, whole_only: bo
         latency_s=link.latency_s if link else _UNMEASURED_LATENCY_S,
         frame_s=profile.frame_s * facts.scale,
         result_s=profile.result_s * facts.scale,
-        stage_s=link.handling_s * slower if link else 0.0,
+        stage_s=profile.passing_s * facts.scale + (link.handling_s * slower if link else 0.0),
+        hop_s=link.handling_s * slower if link else 0.0,  # about as much again
         receive_cpu_s=link.receiving_s_byte * slower if link else 0.0,
         send_cpu_s=link.sending_s_byte * slower if link else 0.0,
         overlaps=profile.declared or beat.cpus >= profile.slowdown * (profile.threads + 1),

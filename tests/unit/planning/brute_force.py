@@ -31,6 +31,7 @@ def beside(problem: Problem, node: Node, start: int, end: int) -> float:
     first, last = start == 0, end == len(problem.workload.cuts) - 1
     crossing = problem.workload.crossing_bytes
     messages = crossing[start] * node.receive_cpu_s + crossing[end] * node.send_cpu_s
+    messages += node.hop_s * (not (first and last))
     return node.stage_s + messages + node.frame_s * first + node.result_s * last
 
 

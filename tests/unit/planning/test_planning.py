@@ -67,6 +67,7 @@ def problems(draw: st.DrawFn, most_nodes: int = 3, most_segments: int = 3) -> Pr
             frame_s=draw(st.sampled_from([0.0, 0.5])),
             result_s=draw(st.sampled_from([0.0, 0.25])),
             stage_s=draw(st.sampled_from([0.0, 0.125])),
+            hop_s=draw(st.sampled_from([0.0, 0.0625])),
             receive_cpu_s=draw(st.sampled_from([0.0, 0.0625])),
             send_cpu_s=draw(st.sampled_from([0.0, 0.03125])),
             overlaps=draw(st.booleans()),
