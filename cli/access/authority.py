@@ -206,7 +206,7 @@ class Authority:
         known = self.record.find(name)
         if known is None:
             raise BadRequestError(f"nobody is called {name}", remedy="see `bramble access list`")
-        revoked = msgspec.structs.replace(known, revoked_at=int(self._clock()))
+        revoked = msgspec.structs.replace(known, revoked_at=max(int(self._clock()), known.issued_at))
         self._replace(users=tuple(revoked if each is known else each for each in self.record.users))
         return revoked
 
