@@ -78,13 +78,12 @@ async def ask(bench: BenchCluster, picture: bytes) -> Result:
     return decode(reply.data, Result)
 
 
-async def ask_many(bench: BenchCluster, seconds: float) -> list[Result]:
-    """Keep eight requests under way for so long."""
+async def ask_many(bench: BenchCluster, enough: asyncio.Event) -> list[Result]:
+    """Keep eight requests under way until told."""
     results: list[Result] = []
-    end = asyncio.get_running_loop().time() + seconds
 
     async def keep_asking() -> None:
-        while asyncio.get_running_loop().time() < end:
+        while not enough.is_set():
             results.append(await ask(bench, PICTURE))
 
     async with asyncio.TaskGroup() as tasks:
@@ -96,10 +95,14 @@ async def ask_many(bench: BenchCluster, seconds: float) -> list[Result]:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
 async def test_a_middle_node_that_is_lost_under_load_costs_no_frame(number: signal.Signals) -> None:
     async with run_pipeline({"a": 0, "b1": 1, "b2": 1, "c": 2}) as bench:
+        enough = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            load = tasks.create_task(ask_many(bench, 6.0))
+            load = tasks.create_task(ask_many(bench, enough))
             await bench.wait_for(lambda status: status.counts.inferred >= 20)
             bench.processes["b1"].send_signal(number)
+            left = await bench.wait_for(lambda status: "b1" not in status.models[0].nodes_ready)
+            await bench.wait_for(lambda status: status.counts.inferred >= left.counts.inferred + 30)
+            enough.set()
         results = load.result()
         bench.processes["b1"].send_signal(signal.SIGCONT)
         by_way = Counter(result.nodes for result in results)
