@@ -46,6 +46,7 @@ class Submitter:
     def __init__(
         self,
         queue: Stream,
+        outcomes: Stream,
         submission: Submission,
         *,
         ended: frozenset[str],
@@ -55,6 +56,7 @@ class Submitter:
         on_trouble: Callable[[str], None],
     ) -> None:
         self._queue = queue
+        self._outcomes = outcomes
         self._found = submission
         self._ended = ended
         self._headers = dict(headers)
@@ -104,7 +106,10 @@ class Submitter:
         while True:
             try:
                 await self._queue.publish(subject, data, headers=headers, first=True)
-            except TakenError:
+            except TakenError as error:
+                if not await self._is_known(subject, job):
+                    await self._be_patient(error)
+                    continue
                 found.queued_before += 1
             except (BusError, FullError) as error:
                 await self._be_patient(error)
@@ -113,6 +118,14 @@ class Submitter:
                 found.sent += 1
             self._move()
             return
+
+    async def _is_known(self, subject: str, job: str) -> bool:
+        """Tell whether a job is in the queue, or has left it by getting its outcome."""
+        outcome = subjects.OUTCOMES.build(batch=self._found.batch, job=job)
+        try:
+            return await self._queue.holds(subject) or await self._outcomes.holds(outcome)
+        except BusError:
+            return False
 
     def _move(self) -> None:
         self._moved_at = time.monotonic()

@@ -138,6 +138,7 @@ class _Work:
         ended = (await cluster.outcomes.state(subjects=subjects.OUTCOMES.wildcard(batch=found.batch))).subjects
         submitter = Submitter(
             cluster.queue,
+            cluster.outcomes,
             found,
             ended=frozenset(subject.rpartition(".")[2] for subject in ended),
             headers=self._headers,

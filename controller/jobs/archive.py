@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from controller.jobs.ticket import Ticket
 from wire.bus import Delivery, FullError, Stream, TakenError
+from wire.errors import BusError
 from wire.jobs import MODEL, STATE, JobEnd, JobOutcome, own_headers
 from wire.messages import decode, encode
 
@@ -41,7 +42,9 @@ class Archive:
         headers = {STATE: outcome.end.value, MODEL: outcome.model}
         try:
             await self.outcomes.publish(ticket.outcome, encode(outcome), headers=headers, first=True)
-        except TakenError:
+        except TakenError as error:
+            if not await self.outcomes.holds(ticket.outcome):
+                raise BusError(f"the outcome of {ticket.job} is still on its way") from error
             return False
         if outcome.end is JobEnd.DONE and outcome.deliveries > 1:
             await self.dead.purge(

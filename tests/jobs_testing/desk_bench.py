@@ -100,10 +100,12 @@ class DeskBench:
         await self.desk.queue.publish(subject, picture, headers={FILE: file} if file else None, first=True)
         return job
 
-    async def await_outcomes(self, number: int, batch: str = "b", *, after: int = 0) -> dict[str, JobOutcome]:
+    async def await_outcomes(
+        self, number: int, batch: str = "b", *, after: int = 0, within: float = WITHIN_S
+    ) -> dict[str, JobOutcome]:
         """Wait for so many outcomes of a batch; return them by job."""
         found: dict[str, JobOutcome] = {}
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(within):
             async for stored in self.outcomes.read(subjects.OUTCOMES.wildcard(batch=batch), follow=True, after=after):
                 outcome = decode(stored.data, JobOutcome)
                 assert outcome.job not in found

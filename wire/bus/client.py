@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -177,8 +178,10 @@ def is_slow_consumer(error: Exception) -> bool:
 
 def _credentials(context: Context) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if context.user:
-        found |= {"user": context.user, "password": context.password}
+    # Also what the URL says goes here: the servers that a cluster tells of come without it.
+    address = urlsplit(context.servers[0])
+    if user := context.user or (address.username if address.password else ""):
+        found |= {"user": user, "password": context.password if context.user else address.password}
     if context.token:
         found["token"] = context.token
     if context.creds:

@@ -34,7 +34,10 @@ _log = logging.getLogger("bramble.bus")
 
 
 class TakenError(BusError):
-    """There is a message on that subject already, and there may be only one."""
+    """There is a message on that subject already, and there may be only one; or one is on its way to be stored.
+
+    In a cluster of servers the latter may come to nothing, when they lose their leader: :meth:`Stream.holds` tells.
+    """
 
 
 class FullError(NoCapacityError):
@@ -158,6 +161,15 @@ class Stream:
                 return _stored(await self._js.get_msg(self.name, subject=subject, direct=not surely))
             except nats.js.errors.NotFoundError:
                 return None
+
+    async def holds(self, subject: str) -> bool:
+        """Tell whether the stream holds a message on a subject, by its leader's word.
+
+        Raises:
+            BusError: the stream could not be asked.
+
+        """
+        return bool((await self.state(subjects=subject)).subjects)
 
     async def next(self, subject: str, *, after: int = 0) -> Stored | None:
         """Return the first message on matching subjects beyond the sequence ``after``; None when there is none.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.jobs_testing.desk_bench import DeskBench, JobEnd, SimulatedNode
 from tests.jobs_testing.restarting_broker import RestartingBroker
+from tests.testing.server_cluster import server_cluster
 from wire import subjects
 from wire.bus import Bus, FullError
-from wire.errors import NoRespondersError, error_from_json
+from wire.errors import BusError, NoRespondersError, error_from_json
 
 Make = Callable[[int], bytes]
 
@@ -246,6 +248,28 @@ async def test_a_restart_of_the_server_loses_no_job_and_doubles_none(
         assert len(await bench.all_outcomes()) == 100
 
 
+@pytest.mark.timeout(180)
+async def test_the_loss_of_the_leader_of_three_servers_loses_no_job_and_doubles_none(
+    tmp_path: Path, picture: Make
+) -> None:
+    nodes = SimulatedNode("a", 0.05), SimulatedNode("b", 0.05)
+    async with (
+        server_cluster(tmp_path) as servers,
+        Bus.connect(servers.context, name="test") as bus,
+        DeskBench(bus, *nodes).running() as bench,
+    ):
+        for n in range(100):
+            await bench.submit(picture(n))
+        await bench.await_outcomes(10)
+        info = await bus.control.client.jetstream().stream_info(subjects.JOBS_STREAM)
+        assert info.config.num_replicas == 3
+        assert info.cluster is not None
+        assert info.cluster.leader is not None
+        servers.kill(info.cluster.leader)
+        assert len(await bench.await_outcomes(100, within=60)) == 100
+        assert await count_outcomes(bench) == 100
+
+
 async def test_streams_that_somebody_removed_are_made_again(bus: Bus, picture: Make) -> None:
     async with DeskBench(bus, SimulatedNode("a", 0.0)).running() as bench:
         await bench.submit(picture(1))
@@ -268,3 +292,13 @@ async def refuses(bench: DeskBench, picture: bytes) -> bool:
     except FullError:
         return True
     return False
+
+
+async def count_outcomes(bench: DeskBench) -> int:
+    """Ask until a leader answers: there may be an election."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return (await bench.outcomes.state()).messages
+            except BusError:
+                await asyncio.sleep(0.1)

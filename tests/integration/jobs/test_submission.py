@@ -43,6 +43,7 @@ class Watch:
         self.in_trouble = asyncio.Event()
         self.submitter = Submitter(
             queue,
+            Stream(queue.link, "outcomes"),
             self.found,
             ended=ended,
             headers={},
