@@ -23,6 +23,7 @@ from edge_agent.worker import Worker
 from wire.bus import Bus
 from wire.bus.patient import connect_patiently
 from wire.context import load_context
+from wire.errors import NotAuthorisedError
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
 BACKGROUND_THREADS = 2  # one loads a model while the other reads the machine's health
@@ -117,6 +118,7 @@ async def _watch(tasks: set[asyncio.Task[None]], lost: asyncio.Future[None], sto
     """Return when told to stop.
 
     Raises:
+        NotAuthorisedError: the server does not let this node do its work: its key is another's, or its role.
         TaskEndedError: one of the tasks ended by itself.
         StuckError: a thread is lost.
 
@@ -128,7 +130,10 @@ async def _watch(tasks: set[asyncio.Task[None]], lost: asyncio.Future[None], sto
             lost.result()
         for task in tasks:
             if task.done():
-                raise TaskEndedError(f"the task {task.get_name()!r} ended") from task.exception()
+                error = task.exception()
+                if isinstance(error, NotAuthorisedError):
+                    raise error
+                raise TaskEndedError(f"the task {task.get_name()!r} ended") from error
     finally:
         await _cancel({stopping})
 

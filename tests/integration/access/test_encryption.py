@@ -140,3 +140,16 @@ def test_what_is_no_request_or_has_no_host_is_refused(tmp_path: Path) -> None:
 def test_the_authority_s_key_is_the_operator_s_alone(tmp_path: Path) -> None:
     create_ca(tmp_path, "test")
     assert (tmp_path / "ca-key.pem").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_connection_comes_back_encrypted_after_the_server_s_restart(encrypted: Secured) -> None:
+    link = await Link.open(encrypted.let_in("ann", Role.OPERATOR), name="ann")
+    try:
+        back = asyncio.Event()
+        link.call_on_reconnect(back.set)
+        await asyncio.to_thread(encrypted.restart)
+        await asyncio.wait_for(back.wait(), WAIT_S)
+        assert (await survey_server(link)).encrypted
+        assert link.ended is None
+    finally:
+        await link.close()
