@@ -1,0 +1,97 @@
+"""A server whose disk is full: a small file system of its own, filled by somebody else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from cli.local.broker import Broker
+from wire.bus import Bus, Received
+from wire.errors import BusError
+from wire.service import Reply, Service
+
+STORE_MIB = 24
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own that is soon full."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("a small file system can only be mounted by root")
+    where = tmp_path / "disk"
+    where.mkdir()
+    options = ("-t", "tmpfs", "-o", f"size={STORE_MIB}m", "tmpfs", str(where))
+    done = subprocess.run(["mount", *options], capture_output=True, text=True, timeout=10, check=False)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    yield where
+    subprocess.run(["umount", "--lazy", str(where)], check=True, timeout=10)
+
+
+async def test_a_full_disk_refuses_writes_while_requests_go_on_and_what_was_acknowledged_is_there_later(
+    small_disk: Path,
+) -> None:
+    first = Broker.start(small_disk / "broker", password="for-tests-only")
+    servers = [first]
+    try:
+        async with Bus.connect(first.context, name="test") as bus:
+            config = await bus.bucket("config")
+            await config.put("cameras.door", b"kept")
+            await serve_echo(bus)
+            (small_disk / "ballast").write_bytes(bytes(free_bytes(small_disk) - (64 << 10)))
+            acknowledged = await fill(bus)
+            assert (await bus.data.request("echo", b"x" * 60_000, within=5)).data == b"x" * 60_000
+            first.stop()
+            (small_disk / "ballast").unlink()
+            port = urlsplit(first.context.url).port
+            servers.append(Broker.start(small_disk / "broker", port=port, password="for-tests-only"))
+            assert await get_patiently(bus, "cameras.door") == b"kept"
+            for number in range(acknowledged):
+                assert await get_patiently(bus, f"cameras.c{number}") == bytes([number]) * 30_000
+            await (await bus.bucket("config")).put("cameras.yard", b"goes on")
+    finally:
+        for server in servers:
+            server.stop()
+
+
+async def serve_echo(bus: Bus) -> None:
+    async def answer(message: Received) -> Reply:
+        return Reply(message.data)
+
+    service = Service(bus.data, name="t", version="1.0.0", description="t", metadata={})
+    service.add_endpoint("echo", "echo", answer)
+    await service.start()
+    await bus.data.flush()
+
+
+async def fill(bus: Bus) -> int:
+    """Write until the server refuses; return how many writes it acknowledged."""
+    config = await bus.bucket("config")
+    for number in range(40):
+        try:
+            await config.put(f"cameras.c{number}", bytes([number]) * 30_000)
+        except BusError:
+            return number
+    pytest.fail("the disk never was full")
+
+
+async def get_patiently(bus: Bus, key: str) -> bytes | None:
+    """Read a key; JetStream needs a moment longer than the connection to be back."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await (await bus.bucket("config")).get(key)
+            except BusError:
+                await asyncio.sleep(0.1)
+
+
+def free_bytes(path: Path) -> int:
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
