@@ -56,6 +56,7 @@ class _Pursuit:
     seeking: asyncio.Task[Slot | None] | None = None  # a slot for one more attempt
     without: frozenset[Ban] = NO_BANS  # nodes that failed it
     avoid: frozenset[str] = NOBODY  # nodes of which one keeps silent
+    absent: bool = False  # the last failure was that a node was not there: it may come back in time
     tries: int = 0  # that may have been begun
     look_at: float = 0.0  # when the attempts count as overdue
     error: BrambleError | None = None  # the last one
@@ -168,6 +169,9 @@ class Dispatcher:
     def _note_failure(self, pursuit: _Pursuit, failure: BrambleError, slot: Slot) -> None:
         pursuit.tries -= _was_never_taken(failure)
         pursuit.error = self._for_asker(pursuit.job, failure)
+        pursuit.absent = isinstance(failure, NoRespondersError)
+        if pursuit.absent:
+            return  # its node is barred, until it is back
         if failure.node in slot.nodes:
             pursuit.without |= {(failure.node, slot.chain)}
         else:
@@ -195,7 +199,7 @@ class Dispatcher:
                 if free:
                     self._start(pursuit, free)
                 return
-        if self._pool.can_serve(job.model, without=pursuit.without, avoid=pursuit.avoid):
+        if pursuit.absent or self._pool.can_serve(job.model, without=pursuit.without, avoid=pursuit.avoid):
             pursuit.seeking = asyncio.create_task(
                 self._pool.reserve(
                     job.model,

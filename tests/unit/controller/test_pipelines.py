@@ -114,6 +114,23 @@ def test_a_frame_that_a_stage_cannot_take_goes_round_that_node_and_only_that() -
     run_virtually(main())
 
 
+def test_a_frame_waits_for_the_only_node_of_a_stage_to_come_back() -> None:
+    async def main() -> None:
+        first, last = make_nodes(0.1, 0.1)
+        bench = Bench([first], [last])
+        last.faults = ["gone"]
+        task = asyncio.create_task(bench.infer())
+        await asyncio.sleep(1.0)
+        assert bench.pool.serving(MODEL) == ()
+        bench.seat(last, Role(bench.chain, 1), session="after its restart")
+        outcome = await task
+        assert outcome.answer.nodes == ("n0", "n1")
+        assert not outcome.redone
+        assert bench.held == 0
+
+    run_virtually(main())
+
+
 def test_a_tensor_that_one_node_calls_invalid_is_tried_over_another_and_believed_when_that_agrees() -> None:
     async def main() -> None:
         first, one, two = make_nodes(0.01, 0.1, 0.2)
