@@ -92,11 +92,15 @@ def make_stage(manifest: Manifest, layout: Layout, pipeline: tuple[PlannedStage,
         end=stage.end,
         whole=layout.whole,
         cut=find_cut(layout, pipeline),
+        grid=layout.grid if pipeline[0].crop else None,
+        crop=stage.crop,
     )
 
 
 def find_cut(layout: Layout, pipeline: tuple[PlannedStage, ...]) -> str:
     """Return the identity of a pipeline's cut."""
+    if pipeline[0].crop is not None:
+        return cut_id(layout.whole, [pipeline[-1].start], layout.grid)
     return cut_id(layout.whole, [each.start for each in pipeline[1:]])
 
 

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from wire.ids import Digest, Token
 from wire.messages import Count, Message, NotNegative
+from wire.tiles import GridSides, Region
 
 Objective = Literal["throughput", "latency", "memory", "energy"]
 AUTOMATIC = "automatic"
@@ -33,6 +34,8 @@ class PlanRequest(Message, frozen=True, omit_defaults=True):
     stages: Annotated[int, Meta(ge=1, le=MAX_STAGES)] | None = None  # exactly so many; None: the planner's choice
     pins: Annotated[tuple[PinnedOperators, ...], Meta(max_length=MAX_PINS)] = ()
     variant: str | None = None  # None: each node's best
+    grid: GridSides | None = None  # divide the front by area into so many rows and columns; None: do not
+    grid_at: Annotated[int, Meta(ge=1)] | None = None  # the front is what comes before; None: what is best
     remeasure: bool = False  # also what was measured lately
 
 
@@ -43,6 +46,7 @@ class PlannedStage(Message, frozen=True, omit_defaults=True):
     end: Annotated[int, Meta(ge=1)]
     nodes: tuple[Token, ...]
     digest: str = ""  # of the stage's own file; empty for a whole model, and before the plan is applied
+    crop: Region | None = None  # of a part of the picture: what it sees of the model's input
 
 
 class PlanOption(Message, frozen=True):
@@ -98,6 +102,7 @@ class Layout(Message, frozen=True, omit_defaults=True):
     variant: str  # of the pipelines with more than one stage
     whole: Digest  # of the artefact that they are cut from
     pipelines: tuple[tuple[PlannedStage, ...], ...] = ()
+    grid: GridSides | None = None  # of the pipelines that begin with parts of the picture
 
 
 class ModelPlan(Message, frozen=True, omit_defaults=True):

@@ -29,6 +29,7 @@ from wire.plans import (
     PlanRequest,
 )
 from wire.subjects import MODELS_STORE
+from wire.tiles import MAX_SIDE
 
 IN_FORCE_S = 180.0  # slow nodes load and prove their shards first
 POLL_S = 0.2
@@ -57,6 +58,10 @@ class _Pin(click.ParamType[PinnedOperators]):
 @click.option("--pin", "pins", type=_Pin(), multiple=True, metavar="A-B=NODE,...",
               help="Operators A to B may run on these nodes only.")  # fmt: skip
 @click.option("--variant", metavar="NAME", help="Which of the model's files; default: each node's best.")
+@click.option("--bands", type=click.IntRange(2, MAX_SIDE),
+              help="With --apply: divide the picture into so many bands, for one frame's latency.")  # fmt: skip
+@click.option("--bands-at", type=click.IntRange(min=1), metavar="N",
+              help="With --bands: divide the operators before this one; default: what should be best.")  # fmt: skip
 @click.option("--apply", "apply_it", is_flag=True, help="Put the best plan into force, and wait until it is.")
 @click.option("--measure", is_flag=True, help="Then ask the model as fast as it answers, for --seconds.")
 @click.option("--seconds", type=click.FloatRange(1, 600), default=5.0, show_default=True, help="For --measure.")
@@ -71,6 +76,8 @@ def plan(
     stages: int | None,
     pins: tuple[PinnedOperators, ...],
     variant: str | None,
+    bands: int | None,
+    bands_at: int | None,
     apply_it: bool,
     measure: bool,
     seconds: float,
@@ -88,8 +95,11 @@ def plan(
             raise click.UsageError("--reset goes with no other wish")
         click.echo(run(_reset(context, model)))
         return
+    if bands and (not apply_it or measure or stages or pins):
+        raise click.UsageError("--bands goes with --apply alone; `bramble model tiles` shows what dividing costs")
     request = PlanRequest(
-        model=model, objective=objective, stages=stages, pins=pins, variant=variant, remeasure=remeasure,  # type: ignore[arg-type]  # click.Choice holds it to these
+        model=model, grid=(bands, 1) if bands else None, grid_at=bands_at,
+        objective=objective, stages=stages, pins=pins, variant=variant, remeasure=remeasure,  # type: ignore[arg-type]  # click.Choice holds it to these
     )  # fmt: skip
     run(_plan(context, request, apply_it=apply_it, seconds=seconds if measure else 0.0, as_json=as_json))
 

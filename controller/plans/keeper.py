@@ -12,11 +12,13 @@ from msgspec.structs import replace
 from controller.catalogue import Catalogue
 from controller.placement import find_missing, suits
 from controller.planning.replanning import Watch, judge
+from controller.planning.tiles import lay_out
 from controller.plans.proposal import propose
 from controller.plans.prospect import Prospect, look_ahead
 from controller.surveying.book import Book
 from controller.surveying.surveyor import Field, Surveyor
 from modelkit.manifest import Manifest
+from modelkit.tiling import Grid
 from wire import subjects
 from wire.bus import Bus
 from wire.cancellation import heed_cancellation
@@ -83,8 +85,21 @@ class Keeper:
         field = await self._surveyor.look(request)
         problems = await self._surveyor.measure(field, again=request.remeasure)
         report = await asyncio.to_thread(propose, field, self._surveyor.gather(field, request), request, problems)
+        if request.grid is not None:
+            return await self._divide(field, request, report, Grid(*request.grid))
         await self._change(field, request, report.options[0], report.reason)
         return replace(report, applied=True)
+
+    async def _divide(self, field: Field, request: PlanRequest, report: PlanReport, grid: Grid) -> PlanReport:
+        """Divide the model's front by area, as asked; the parts are not held against other plans."""
+        manifest, variant = field.manifest, field.variant
+        divided = await self._surveyor.artefacts.divide(manifest, variant, grid, request.grid_at)
+        layout = lay_out(
+            divided, grid, report.nodes, version=manifest.version, variant=variant, whole=manifest.digest(variant)
+        )
+        reason = f"asked for: {grid.parts} parts of the picture up to operator {divided.at}"
+        await self._write(manifest, request, layout, reason)
+        return replace(report, reason=reason, applied=True)
 
     async def reset(self, model: str) -> str:
         """Go back to the whole model on every node that can run it; say what was done.
@@ -156,7 +171,7 @@ class Keeper:
     async def _reconsider(self, model: str) -> None:
         """Change to a better plan where it has been better for long enough, or the one in force cannot run."""
         plan = self.plans.get(model)
-        if plan is None or plan.layout.name == AUTOMATIC:
+        if plan is None or plan.layout.name == AUTOMATIC or plan.request.grid is not None:
             return
         field = await self._surveyor.look(plan.request)
         self._renew_facts(field)

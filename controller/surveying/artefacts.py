@@ -6,17 +6,19 @@ import asyncio
 import functools
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 from controller.planning import Workload
+from controller.planning.tiles import Divided
 from controller.planning.workload import choose_cuts, make_simulated_workload, make_workload
 from modelkit.digest import sha256_bytes
 from modelkit.errors import ModelkitError
 from modelkit.manifest import Manifest
 from modelkit.slicing import Shard, cuts, read_graph, split
+from modelkit.tiling import Grid, Tiling, TilingRefusedError, choose_cut, survey, tile
 from wire import subjects
 from wire.bus import Bus
 from wire.errors import BadRequestError, ErrorBody, ErrorCode, ModelRejectedError, error_from_body
@@ -81,14 +83,39 @@ class Artefacts:
         async with self._slicing:
             data = await self._fetch(artefact.sha256, artefact.bytes)
             shards = await _in_thread(functools.partial(_cut, data, tuple(at)))
-            store = await self._bus.blobs(subjects.MODELS_STORE)
-            with tempfile.TemporaryDirectory(prefix="bramble-shards-") as directory:
-                for shard in shards:
-                    if not await store.has(shard.digest):
-                        path = Path(directory, shard.digest)
-                        await asyncio.to_thread(path.write_bytes, shard.data)
-                        await store.put_file(shard.digest, path)
+            await self._store({shard.digest: shard.data for shard in shards})
         return tuple(shard.digest for shard in shards)
+
+    async def divide(self, manifest: Manifest, variant: str, grid: Grid, at: int | None) -> Divided:
+        """Divide the front of a model by area, before operator ``at`` or where it is best, and store the files.
+
+        Raises:
+            ModelRejectedError: it cannot be divided there.
+            BadRequestError: the variant is no ``.tflite`` for the processor.
+            BusError: a file did not come or was not stored.
+
+        """
+        if variant not in CUTTABLE:
+            raise BadRequestError(f"{variant} is not divided", remedy="plan with --variant cpu-int8 or cpu-f32")
+        artefact = manifest.artefact(variant)
+        async with self._slicing:
+            data = await self._fetch(artefact.sha256, artefact.bytes)
+            tiling, rest = await _in_thread(functools.partial(_divide, data, grid, at))
+            await self._store({part.digest: part.data for part in tiling.parts} | {rest.digest: rest.data})
+        seen = []
+        for part in tiling.parts:
+            rows, columns = part.inputs[0].region
+            seen.append((part.digest, (columns.start, rows.start, columns.end, rows.end)))
+        return Divided(tiling.at, rest.end, tuple(seen), rest.digest)
+
+    async def _store(self, files: Mapping[str, bytes]) -> None:
+        store = await self._bus.blobs(subjects.MODELS_STORE)
+        with tempfile.TemporaryDirectory(prefix="bramble-shards-") as directory:
+            for digest, data in files.items():
+                if not await store.has(digest):
+                    path = Path(directory, digest)
+                    await asyncio.to_thread(path.write_bytes, data)
+                    await store.put_file(digest, path)
 
     async def _fetch(self, digest: str, size: int) -> bytes:
         if size > MAX_BYTES:
@@ -117,6 +144,14 @@ async def _in_thread(work: Callable[[], T]) -> T:
 def _describe(model: str, data: bytes, frame_bytes: int) -> Workload:
     graph = read_graph(data)
     return make_workload(model, graph, choose_cuts(cuts(graph)), frame_bytes=frame_bytes)
+
+
+def _divide(data: bytes, grid: Grid, at: int | None) -> tuple[Tiling, Shard]:
+    last = len(read_graph(data).operators)
+    chosen = at if at is not None else choose_cut(survey(data, grid)[: last - 1]).at
+    if chosen >= last:
+        raise TilingRefusedError(f"nothing goes on after operator {chosen}", remedy="divide before the last operator")
+    return tile(data, chosen, grid), split(data, (chosen,)).stages[1].shard
 
 
 def _cut(data: bytes, at: tuple[int, ...]) -> tuple[Shard, ...]:

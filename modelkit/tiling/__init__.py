@@ -6,7 +6,7 @@ whole gives; `survey` says what that costs at every cut.
 
 from modelkit.tiling.errors import TilingRefusedError
 from modelkit.tiling.region import Grid, Region, Span
-from modelkit.tiling.survey import Option, survey
+from modelkit.tiling.survey import Option, choose_cut, survey
 from modelkit.tiling.tiling import Part, Piece, Tiling, merge, tile
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Span",
     "Tiling",
     "TilingRefusedError",
+    "choose_cut",
     "merge",
     "survey",
     "tile",

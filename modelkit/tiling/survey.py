@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelkit.slicing.cost import count_macs
@@ -9,6 +10,8 @@ from modelkit.slicing.model import read_model
 from modelkit.tiling.errors import TilingRefusedError
 from modelkit.tiling.layout import Front, Layout, find_front, lay_out
 from modelkit.tiling.region import COLUMNS, ROWS, Grid, Region
+
+_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,17 @@ def survey(data: bytes, grid: Grid) -> tuple[Option, ...]:
     """Every cut of a .tflite. Raises ModelRejectedError where the file is malformed or cannot be cut at all."""
     front = find_front(read_model(data))
     return tuple(_weigh(front, at, grid) for at in range(1, len(front.graph.operators) + 1))
+
+
+def choose_cut(options: Sequence[Option]) -> Option:
+    """The cut at which a frame should be done soonest, by work and traffic. Raises TilingRefusedError if there is none.
+
+    A guess from the file alone: nodes are alike, and _BYTES of activations weigh as much as all of the model's work.
+    """
+    possible = [option for option in options if not option.problem]
+    if not possible:
+        raise TilingRefusedError(options[0].problem, remedy="run this model whole, or as a pipeline")
+    return min(possible, key=lambda option: option.path_share + max(option.bytes_out) / _BYTES)
 
 
 def _weigh(front: Front, at: int, grid: Grid) -> Option:

@@ -14,8 +14,10 @@ from modelkit.tiling import Grid
 from tests.agent_testing.cutting import push_parts
 from tests.agent_testing.running_agent import shard_of
 from wire import subjects
+from wire.errors import BadRequestError
 from wire.headers import InferOptions
 from wire.messages import Assignment, ClusterStatus, Result, Shard, encode
+from wire.plans import PlanRequest
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -87,3 +89,41 @@ async def test_frames_take_the_parts_and_when_a_node_is_lost_another_way(bench: 
         assert result.nodes == NODES[2:]
     counts = (await bench.cluster.status()).counts
     assert counts.offered == counts.inferred == 7
+
+
+async def test_an_operator_divides_a_model_and_it_goes_on_when_a_part_is_lost(
+    bench: BenchCluster, library: Library
+) -> None:
+    manifest = library.manifest(MODEL)
+    assert manifest.known_answer is not None
+    picture = library.path(manifest.known_answer.sha256).read_bytes()
+    expected = await bench.cluster.infer(MODEL, picture, InferOptions(deadline_ms=20_000))
+    assert isinstance(expected, Result)
+    report = await bench.cluster.apply_plan(PlanRequest(model=MODEL, grid=(2, 1), grid_at=16, variant=VARIANT))
+    assert report.applied
+    assert "2 parts of the picture up to operator 16" in report.reason
+
+    async def is_in_force() -> bool:
+        plan = (await bench.cluster.show_plan(MODEL)).plan
+        return plan is not None and plan.settled
+
+    await bench.wait_until(is_in_force, within=READY_S)
+    plan = (await bench.cluster.show_plan(MODEL)).plan
+    assert plan is not None
+    (upper, lower, rest), (whole,) = plan.layout.pipelines
+    assert len({*upper.nodes, *lower.nodes, *rest.nodes}) == 3
+    assert whole.nodes == rest.nodes
+    status = await bench.cluster.status()
+    (cut,) = (each for model in status.models for each in model.cuts)
+    assert cut.proved == (upper.nodes, lower.nodes, rest.nodes)
+
+    bench.end(upper.nodes[0], signal.SIGKILL)
+    for _ in range(3):
+        result = await bench.cluster.infer(MODEL, picture, InferOptions(deadline_ms=20_000))
+        assert isinstance(result, Result)
+        assert (result.classes, result.error) == (expected.classes, None)
+
+
+async def test_more_parts_than_nodes_are_refused(bench: BenchCluster) -> None:
+    with pytest.raises(BadRequestError, match="3 nodes run the cpu-int8 variant, too few for 4 parts"):
+        await bench.cluster.apply_plan(PlanRequest(model=MODEL, grid=(4, 1), variant=VARIANT))

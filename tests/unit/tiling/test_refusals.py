@@ -170,8 +170,7 @@ def test_two_thousand_files_with_one_lying_field_end_in_parts_or_a_typed_error()
 
 def divide_everywhere(data: bytes) -> bool:
     try:
-        for at in range(1, len(read_graph(data).operators) + 1):
-            tile(data, at, TWO)
+        tile(data, len(read_graph(data).operators), TWO)
         survey(data, TWO)
     except ModelRejectedError as error:
         if not error.remedy:
