@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.chaos.report import to_html, to_markdown
 from tests.chaos.run import run
+from tests.chaos.schedule import Kind
 from tests.chaos.verdict import judge
 from wire.logs import configure_logging
 
@@ -20,6 +21,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--controllers", type=int, default=2)
+    parser.add_argument("--only", action="append", type=Kind, choices=list(Kind), help="this kind of fault; repeatable")
     parser.add_argument("--out", type=Path, default=Path("out/chaos"))
     found = parser.parse_args()
     configure_logging("critical", journal=True)
@@ -36,6 +38,7 @@ def main() -> int:
             controllers=found.controllers,
             log=found.out / "cluster.log",
             say=say,
+            kinds=found.only or tuple(Kind),
         )
     )
     findings = judge(record)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cli.connection import open_cluster
 from tests.chaos.cluster import ChaosCluster, run_cluster
 from tests.chaos.load import Load
 from tests.chaos.record import Record
-from tests.chaos.schedule import Fault, draw
+from tests.chaos.schedule import Fault, Kind, draw
 
 CAMERAS = ("door", "yard")
 SETTLE_S = 60.0
@@ -20,7 +20,14 @@ GRACE_S = 5.0
 
 
 async def run(
-    seed: int, *, seconds: float, nodes: int, controllers: int, log: Path, say: Callable[[str], None]
+    seed: int,
+    *,
+    seconds: float,
+    nodes: int,
+    controllers: int,
+    log: Path,
+    say: Callable[[str], None],
+    kinds: Sequence[Kind] = tuple(Kind),
 ) -> Record:
     """Run once and return what was seen."""
     record = Record(seed, seconds, CAMERAS)
@@ -36,7 +43,8 @@ async def run(
             await load.settle(nodes=nodes, controllers=controllers, within=SETTLE_S)
             record.recovered_s = None
             started = time.monotonic()
-            faults = draw(seed, seconds=seconds, agents=cluster.told["nodes"], controllers=cluster.controllers)
+            agents = cluster.told["nodes"]
+            faults = draw(seed, seconds=seconds, agents=agents, controllers=cluster.controllers, kinds=kinds)
             async with asyncio.TaskGroup() as group:
                 watching = [group.create_task(each) for each in (load.listen(), load.collect(), load.look())]
                 asking = group.create_task(load.ask())

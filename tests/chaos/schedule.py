@@ -58,8 +58,15 @@ class Fault:
         return f"{self.kind}{long}: {', '.join(self.targets)}"
 
 
-def draw(seed: int, *, seconds: float, agents: Sequence[str], controllers: Sequence[str]) -> tuple[Fault, ...]:
-    """Draw the faults of a run, in order of time; the same seed draws the same.
+def draw(
+    seed: int,
+    *,
+    seconds: float,
+    agents: Sequence[str],
+    controllers: Sequence[str],
+    kinds: Sequence[Kind] = tuple(Kind),
+) -> tuple[Fault, ...]:
+    """Draw the faults of a run, of some kinds or of all, in order of time; the same seed draws the same.
 
     One agent and one controller at least are never frozen at the same time as all others of their kind: frozen programs
     come back only when they are told to, so a cluster of nothing else would measure nothing.
@@ -68,7 +75,7 @@ def draw(seed: int, *, seconds: float, agents: Sequence[str], controllers: Seque
     faults: list[Fault] = []
     at = FIRST_S
     while at < seconds - LAST_S:
-        kind = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        kind = rng.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
         lasts = min(rng.uniform(*FREEZES_S), seconds - LAST_S - at) if kind in FREEZES else 0.0
         fault = Fault(round(at, 3), kind, _choose(rng, kind, agents, controllers), round(lasts, 3))
         if kind not in FREEZES or _leaves_one(fault, faults, agents, controllers):

@@ -45,3 +45,9 @@ def test_only_freezes_last_and_all_are_of_somebody_there(seed: int, seconds: flo
 
 def test_a_long_run_sees_every_kind_of_fault() -> None:
     assert {fault.kind for fault in draw_run(1, 3600, ("a", "b"))} == set(Kind)
+
+
+@given(seeds, st.lists(st.sampled_from(Kind), min_size=1, unique=True))
+def test_only_the_kinds_that_were_asked_for_are_drawn(seed: int, kinds: list[Kind]) -> None:
+    faults = draw(seed, seconds=200, agents=("a", "b"), controllers=("c1", "c2"), kinds=kinds)
+    assert {fault.kind for fault in faults} <= {*kinds}
