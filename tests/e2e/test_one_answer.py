@@ -94,6 +94,19 @@ def test_a_picture_looked_at_in_tiles_is_one_frame_with_one_answer(real: LocalPr
     assert (after["offered"], after["inferred"]) == (before["offered"] + 2, before["inferred"] + 2)
 
 
+def test_a_cameras_frames_are_looked_at_in_tiles_where_it_says_so(real: LocalProcess) -> None:
+    refused = real.run("camera", "add", "yard", "synthetic:?fps=2", "--model", "mobilenet_v2", "--tiles", "2x2")
+    assert refused.returncode != 0
+    assert "not where" in refused.stderr
+    real.tell(
+        "camera", "add", "yard", "synthetic:?fps=2", "--model", "ssd_mobilenet_v2", "--tiles", "2x1", "--tiles-only"
+    )
+    (result,) = real.ask("results", "--camera", "yard", "-n", "1")
+    assert [tile["region"][0] > 0 for tile in result["tiles"]] == [False, True]
+    assert result["width"] == result["tiles"][1]["region"][2]
+    real.tell("camera", "remove", "yard")
+
+
 def test_a_classifier_is_not_asked_in_tiles(real: LocalProcess, cat_jpeg: bytes) -> None:
     answer = json.loads(ask_raw(real, "mobilenet_v2", cat_jpeg, b"NATS/1.0\r\nBramble-Tiles: 2x2\r\n\r\n"))
     assert answer["error"]["code"] == "bad_request"
