@@ -1,8 +1,12 @@
-"""How the programs log: one event a line, ``key=value``, the action named, passwords redacted."""
+"""How the programs log: one event a line, ``key=value``, the action named, passwords redacted.
+
+In systemd's journal each line has its priority (sd-daemon(3)), on a terminal its colour.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from typing import Any
@@ -10,6 +14,10 @@ from typing import Any
 from wire.redact import redact_url
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+_COLOURS = {logging.CRITICAL: "1;31", logging.ERROR: "31", logging.WARNING: "33", logging.DEBUG: "2"}
 
 
 def _quote(value: Any) -> str:
@@ -22,12 +30,15 @@ def _quote(value: Any) -> str:
 class LineFormatter(logging.Formatter):
     """Formats a record as one redacted line; fields come from ``extra=``.
 
-    Under systemd the journal adds the time itself, so ``timestamp=False`` leaves it out.
+    Under systemd the journal adds the time itself, so ``timestamp=False`` leaves it out. With ``priorities`` the
+    journal is told each line's, so that ``journalctl --priority=warning`` works; ``colours`` are for people.
     """
 
-    def __init__(self, *, timestamp: bool) -> None:
+    def __init__(self, *, timestamp: bool, priorities: bool = False, colours: bool = False) -> None:
         super().__init__()
         self._timestamp = timestamp
+        self._priorities = priorities
+        self._colours = colours
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
@@ -39,7 +50,16 @@ class LineFormatter(logging.Formatter):
         if self._timestamp:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
             line = f"{stamp}.{int(record.msecs):03d}Z {line}"
-        return redact_url(line)
+        line = redact_url(line)
+        if self._priorities:
+            return f"<{find_priority(record.levelno)}>{line}"
+        colour = _COLOURS.get(record.levelno, "") if self._colours else ""
+        return f"\x1b[{colour}m{line}\x1b[0m" if colour else line
+
+
+def find_priority(level: int) -> int:
+    """Return syslog's priority for a level of Python's logging: the more urgent, the lower."""
+    return next((priority for least, priority in _PRIORITIES if level >= least), 7)
 
 
 def configure_logging(level: str, *, journal: bool) -> None:
@@ -51,5 +71,8 @@ def configure_logging(level: str, *, journal: bool) -> None:
 
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter(timestamp=not journal))
+    # systemd sets JOURNAL_STREAM for what it connects to the journal.
+    priorities = journal and "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty()
+    colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    handler.setFormatter(LineFormatter(timestamp=not journal, priorities=priorities, colours=colours))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
