@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
+
+import msgspec
+import pytest
 
 from benchmarks.bench_cluster import MODEL, BenchCluster, NodeSpec, make_manifest, open_cluster
 from modelkit.manifest import SimulatedSpec
@@ -56,6 +60,28 @@ async def test_a_pipeline_is_put_into_force_with_the_whole_model_serving_until_i
         await wait_settled(bench)
         await bench.wait_for(lambda status: list_ready(status) == {"a": {(0, 0)}, "b": {(0, 0)}})
         assert (await bench.cluster.show_plan(MODEL)).plan is None
+
+
+async def test_the_command_applies_a_plan_waits_for_it_and_says_what_it_gives() -> None:
+    async with open_cluster([NodeSpec(name, 0.03) for name in ("a", "b")]) as bench:
+        await bench.cluster.add_model(make_manifest(SPEC))
+        await bench.wait_ready(MODEL, 2)
+        options = ("--stages", "2", "--apply", "--measure", "--seconds", "1", "--json")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cli.main", "plan", MODEL, *options),
+            *("--context", str(bench.directory / "a.context.json")),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await process.communicate()
+        assert process.returncode == 0
+        report, measured = (msgspec.json.decode(line) for line in said.splitlines())
+        assert report["applied"]
+        assert measured["failed"] == []
+        assert measured["measured_throughput_s"] > 0
+        assert measured["predicted_throughput_s"] == pytest.approx(report["options"][0]["throughput_s"])
+        plan = (await bench.cluster.show_plan(MODEL)).plan
+        assert plan is not None
+        assert plan.settled
 
 
 async def test_a_plan_outlives_its_controller() -> None:
