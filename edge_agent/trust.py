@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wire.errors import BadRequestError
 
-MAX_KEY_BYTES = 10_000
+MAX_KEYS_BYTES = 100_000
 _HEAD = "-----BEGIN PUBLIC KEY-----"
 
 
@@ -25,10 +25,10 @@ class Trust:
 
 
 def read_trust(place: Path | None, *, allow_unsigned: bool) -> Trust:
-    """Read the trusted keys: a PEM file, or a directory of ``*.pub``.
+    """Read the trusted keys: a PEM file with one or more, or a directory of ``*.pub``.
 
     Raises:
-        BadRequestError: there is no key, or one that is not a public key.
+        BadRequestError: there is no key, or something else.
 
     """
     if place is None:
@@ -36,7 +36,7 @@ def read_trust(place: Path | None, *, allow_unsigned: bool) -> Trust:
     remedy = "give a public key made by `bramble model keygen`, or a directory of such files ending in .pub"
     try:
         files = sorted(place.glob("*.pub")) if place.is_dir() else [place]
-        keys = tuple(_read_key(file, remedy) for file in files)
+        keys = tuple(key for file in files for key in _read_keys(file, remedy))
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequestError(f"the trusted keys {place} cannot be read: {error}", remedy=remedy) from error
     if not keys:
@@ -44,9 +44,10 @@ def read_trust(place: Path | None, *, allow_unsigned: bool) -> Trust:
     return Trust(keys, allow_unsigned)
 
 
-def _read_key(file: Path, remedy: str) -> str:
+def _read_keys(file: Path, remedy: str) -> list[str]:
     with file.open("rb") as stream:
-        text = stream.read(MAX_KEY_BYTES).decode("ascii")
-    if not text.lstrip().startswith(_HEAD):
-        raise BadRequestError(f"{file} is not a public key", remedy=remedy)
-    return text
+        text = stream.read(MAX_KEYS_BYTES).decode("ascii")
+    head, *keys = text.split(_HEAD)
+    if head.strip() or not keys:
+        raise BadRequestError(f"{file} does not hold public keys", remedy=remedy)
+    return [f"{_HEAD}{key.rstrip()}\n" for key in keys]

@@ -25,6 +25,12 @@ def test_keys_are_read_from_a_file_and_from_all_public_files_of_a_directory(tmp_
     assert read_trust(tmp_path / "b.pub", allow_unsigned=True) == Trust((other,), allow_unsigned=True)
 
 
+def test_one_file_may_hold_several_keys(tmp_path: Path) -> None:
+    other = public_half(make_key()).decode()
+    (tmp_path / "all.pub").write_text(f"{PUBLIC}\n{other}")
+    assert read_trust(tmp_path / "all.pub", allow_unsigned=False).keys == (PUBLIC, other)
+
+
 def test_a_directory_without_keys_is_an_error_and_not_the_same_as_trusting_all(tmp_path: Path) -> None:
     with pytest.raises(BadRequestError, match="no trusted key"):
         read_trust(tmp_path, allow_unsigned=False)
