@@ -1,0 +1,114 @@
+"""What a nats-server's log tells of refusals. The lines are those of a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.audit.server_log import follow, parse_line
+from wire.audit import Deed, Outcome
+
+HEAD = "[6246] 2026/11/21 06:59:46.960612 [ERR] 127.0.0.1:36036 - cid:5 - "
+NAMES = r'"v2.16.0:python3:evil\n[ERR] forged" - "$G/user:ann" - '
+
+
+@pytest.mark.parametrize(
+    ("line", "deed"),
+    [
+        (
+            HEAD + NAMES + 'Publish Violation - Subject "b.c"',
+            Deed(
+                who="ann",
+                action="access.publish",
+                target="b.c",
+                outcome=Outcome.REFUSED,
+                detail="from 127.0.0.1:36036",
+            ),
+        ),
+        (
+            HEAD + NAMES + 'Subscription Violation - Subject "secret.>", Queue: "q", SID 2',
+            Deed(
+                who="ann",
+                action="access.subscribe",
+                target="secret.>",
+                outcome=Outcome.REFUSED,
+                detail="from 127.0.0.1:36036",
+            ),
+        ),
+        (
+            HEAD + 'authentication error - User "bob"',
+            Deed(
+                who="127.0.0.1",
+                action="access.connect",
+                outcome=Outcome.REFUSED,
+                detail='authentication error - User "bob"',
+            ),
+        ),
+        (
+            HEAD + "TLS handshake error: remote error: tls: bad certificate",
+            Deed(
+                who="127.0.0.1",
+                action="access.connect",
+                outcome=Outcome.REFUSED,
+                detail="TLS handshake error: remote error: tls: bad certificate",
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_read_with_who_and_what(line: str, deed: Deed) -> None:
+    assert parse_line(line) == deed
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "[1] 2026/11/21 06:59:44.372717 [INF] Server is ready",
+        HEAD + "Slow Consumer Detected",
+        "[1] 2026/11/21 06:59:44.372717 [INF] x - cid:5 - " + 'Publish Violation - Subject "b"',
+        HEAD + "x" * 20_000,
+    ],
+)
+def test_other_lines_tell_of_nothing(line: str) -> None:
+    assert parse_line(line) is None
+
+
+def quote(text: str) -> str:
+    """As Go's %q does for what matters here."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+@given(st.text(max_size=60), st.text("ab.>*", min_size=1, max_size=20))
+def test_no_name_that_a_client_chooses_changes_who_did_what(name: str, subject: str) -> None:
+    line = (
+        f"{HEAD}{quote('v1:go:' + name)} - {quote('BRAMBLE/user:ann')} - Publish Violation - Subject {quote(subject)}"
+    )
+    deed = parse_line(line)
+    assert deed is not None
+    assert (deed.who, deed.action, deed.target) == ("ann", "access.publish", subject)
+
+
+@given(st.text(max_size=300))
+def test_any_line_is_read_or_left(line: str) -> None:
+    parse_line(line)
+
+
+async def test_new_lines_are_told_also_after_the_file_was_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "server.log"
+    file.write_text("old\n")
+    lines = follow(file)
+    first = asyncio.create_task(anext(lines))
+    async with asyncio.timeout(10):
+        while not first.done():
+            with file.open("a") as log:
+                log.write("new\n")
+            await asyncio.wait([first], timeout=0.05)
+        assert await first == "new"
+        file.unlink()
+        file.write_text("rotated\n")
+        while await anext(lines) != "rotated":
+            pass

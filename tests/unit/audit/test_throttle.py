@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.audit.throttle import EVERY_S, MOST, Throttle
+from wire.audit import Deed, Outcome
+
+
+def refuse(who: str = "ann", target: str = "x") -> Deed:
+    return Deed(who=who, action="access.publish", target=target, outcome=Outcome.REFUSED, detail="from here")
+
+
+def test_the_first_refusal_is_written_at_once_and_its_like_are_counted() -> None:
+    throttle = Throttle()
+    assert throttle.take(refuse(), 0.0) == refuse()
+    assert [throttle.take(refuse(), second) for second in (1.0, 2.0, 3.0)] == [None] * 3
+    assert throttle.collect(EVERY_S - 1) == []
+    (told,) = throttle.collect(EVERY_S)
+    assert told.detail == "3 more in 60 s; the last: from here"
+
+
+def test_another_user_or_subject_is_told_at_once() -> None:
+    throttle = Throttle()
+    throttle.take(refuse(), 0.0)
+    assert throttle.take(refuse(who="bob"), 0.1)
+    assert throttle.take(refuse(target="y"), 0.2)
+
+
+def test_what_has_ended_is_forgotten_and_told_again_when_it_comes_back() -> None:
+    throttle = Throttle()
+    throttle.take(refuse(), 0.0)
+    assert throttle.collect(EVERY_S) == []
+    assert throttle.take(refuse(), EVERY_S + 1) == refuse()
+
+
+def test_a_flood_of_made_up_names_stays_bounded() -> None:
+    throttle = Throttle()
+    told = [throttle.take(refuse(who=str(number)), 0.0) for number in range(10 * MOST)]
+    assert sum(deed is not None for deed in told) == MOST + 1
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), max_size=60))
+def test_every_refusal_is_written_or_counted_exactly_once(steps: list[tuple[str, float]]) -> None:
+    throttle = Throttle()
+    now, written = 0.0, 0
+    for who, pause in steps:
+        now += pause
+        written += throttle.take(refuse(who), now) is not None
+        written += sum(int(deed.detail.split()[0]) for deed in throttle.collect(now))
+    written += sum(int(deed.detail.split()[0]) for deed in throttle.collect(now + EVERY_S + 1))
+    assert written == len(steps)
