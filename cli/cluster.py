@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from modelkit.manifest import Manifest, encode_manifest
 from wire import headers, subjects
+from wire.audit import Note
 from wire.bus import Bus, Received, Stream
 from wire.errors import AnswerTimeoutError, BadRequestError, InternalError, NoRespondersError, error_from_json
 from wire.findings import Examination
@@ -104,7 +105,7 @@ class Cluster:
 
     async def command_node(self, node: str, verb: str) -> Done:
         """Send ``drain`` or ``undrain`` to a node."""
-        return decode(await self._ask_node(node, verb, within=ASK_S), Done)
+        return await self._tell("node", verb, NameRequest(name=node))
 
     async def examine_node(self, node: str) -> Examination:
         """Have a node examine itself."""
@@ -171,6 +172,10 @@ class Cluster:
             yield results
         finally:
             await subscription.end()
+
+    async def note_deed(self, note: Note) -> Done:
+        """Put something on the record, in the user's name."""
+        return await self._tell("audit", "note", note)
 
     async def _tell(self, noun: str, verb: str, message: Message, *, within: float = ASK_S) -> Done:
         return decode(await self._control(noun, verb, encode(message), within=within), Done)

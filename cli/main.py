@@ -18,6 +18,7 @@ from cli.output import Exit, explain, has_closed_pipe, print_error
 # name: (module under cli.commands, attribute, what --help says)
 _COMMANDS = {
     "access": ("access", "access", "Say who may do what: add and revoke people, nodes and cameras."),
+    "audit": ("audit", "audit", "Show who did what, and prove that the record is whole."),
     "camera": ("cameras", "camera", "Add, change, list, try and remove cameras."),
     "cameras": ("cameras", "list_cameras", "List the cameras: the same as `camera list`."),
     "completion": ("completion", "completion", "Print the completion script for a shell."),

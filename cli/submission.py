@@ -105,7 +105,7 @@ class Submitter:
         subject = subjects.BATCH_JOBS.build(model=found.model, batch=found.batch, job=job)
         while True:
             try:
-                await self._queue.publish(subject, data, headers=headers, first=True)
+                await self._queue.publish(subject, data, headers=headers, after=0)
             except TakenError as error:
                 if not await self._is_known(subject, job):
                     await self._be_patient(error)

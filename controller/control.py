@@ -9,21 +9,22 @@ import msgspec
 from controller.cameras.probe import probe_source
 from controller.cameras.source import parse_source
 from controller.catalogue import Catalogue
-from controller.control_endpoints import add_control_endpoint
+from controller.control_door import ControlDoor
 from controller.dispatch.sliced import require_detector
 from controller.ownership import Ownership
 from modelkit.errors import ModelkitError
 from modelkit.manifest import decode_manifest
 from wire import subjects
-from wire.bus import Bucket, Received
-from wire.errors import BadRequestError, ModelRejectedError
+from wire.bus import Bucket, Link, Received
+from wire.errors import BadRequestError, ModelRejectedError, NoRespondersError, error_from_json
 from wire.headers import FRAME
 from wire.ids import JOBS, REQUESTS
 from wire.messages import CameraConfig, ClusterStatus, Done, NameRequest, SourceReport, SourceRequest, decode, encode
 from wire.policies import ServingPolicy
-from wire.service import Reply, Service
+from wire.service import Reply
 
 REMOVAL_S = 5.0
+COMMAND_S = 5.0
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -32,26 +33,35 @@ class ControlDesk:
     """Carries out operators' requests. Wishes are written to the config bucket; the controller follows that."""
 
     def __init__(
-        self, bucket: Bucket, ownership: Ownership, catalogue: Catalogue, status: Callable[[], ClusterStatus]
+        self,
+        bucket: Bucket,
+        link: Link,
+        *,
+        ownership: Ownership,
+        catalogue: Catalogue,
+        status: Callable[[], ClusterStatus],
     ) -> None:
         self._bucket = bucket
+        self._link = link
         self._ownership = ownership
         self._catalogue = catalogue
         self._status = status
 
-    def register(self, service: Service) -> None:
-        """Add the endpoints to the service."""
+    def register(self, door: ControlDoor) -> None:
+        """Add the endpoints."""
         for noun, verb, handler in (
             ("cluster", "status", self._cluster_status),
             ("camera", "add", self._add_camera),
             ("camera", "remove", self._remove_camera),
             ("camera", "test", self._test_camera),
             ("camera", "snapshot", self._snapshot),
+            ("node", "drain", self._command_node),
+            ("node", "undrain", self._command_node),
             ("model", "add", self._add_model),
             ("model", "remove", self._remove_model),
             ("model", "policy", self._set_policy),
         ):
-            add_control_endpoint(service, noun, verb, handler)
+            door.add(noun, verb, handler)
 
     async def _cluster_status(self, _message: Received) -> Reply:
         return Reply(encode(self._status()), _JSON)
@@ -106,6 +116,19 @@ class ControlDesk:
         name = decode(message.data, NameRequest).name
         picture, frame = await self._ownership.take_snapshot(name)
         return Reply(picture, {"Content-Type": "image/jpeg", FRAME: frame})
+
+    async def _command_node(self, message: Received) -> Reply:
+        """Pass it on: nodes hear no people, so that it is on the record whose wish it was."""
+        name = decode(message.data, NameRequest).name
+        verb = message.subject.rpartition(".")[2]
+        subject = subjects.NODE_COMMAND.build(node=name, verb=verb)
+        try:
+            reply = await self._link.request(subject, b"{}", within=COMMAND_S)
+        except NoRespondersError as error:
+            raise BadRequestError(f"no node {name!r} listens", remedy="see `bramble nodes`") from error
+        if refusal := error_from_json(reply.data):
+            raise refusal
+        return Reply(reply.data, _JSON)
 
     async def _add_model(self, message: Received) -> Reply:
         try:

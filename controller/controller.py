@@ -11,11 +11,14 @@ from importlib.metadata import version
 
 import msgspec
 
+from controller.audit.desk import AuditDesk
+from controller.audit.recorder import Recorder
 from controller.canaries.fences import Fences
 from controller.canaries.path import make_canaries
 from controller.capture import Capture
 from controller.catalogue import Catalogue
 from controller.control import ControlDesk
+from controller.control_door import ControlDoor
 from controller.dispatch.courier import BusCourier
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
@@ -164,6 +167,7 @@ class Controller:
         self._watch = Watch(settings.id, bus.control)
         self._http: HttpServer | None = None
         self._plans: Plans
+        self._recorder: Recorder
 
     @classmethod
     async def open(cls, settings: Settings, bus: Bus, notifier: Notifier, *, place: str) -> Controller:
@@ -193,6 +197,7 @@ class Controller:
             is_proved=made._prover.has_proved,
             is_leader=lambda: made._keeper.plans,
         )
+        made._recorder = await Recorder.open(bus, settings.id, made._clock)
         made._nodes.plans = lambda: made._plans.by_model
         return made
 
@@ -214,6 +219,9 @@ class Controller:
             tasks.create_task(self._tell_status(), name="tell-status")
             tasks.create_task(self._plans.run(), name="plans")
             tasks.create_task(self._prover.run(), name="proofs")
+            tasks.create_task(self._recorder.run(), name="audit")
+            if self._settings.server_log:
+                tasks.create_task(self._recorder.follow_server_log(self._settings.server_log), name="server-log")
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[Service]:
@@ -228,10 +236,14 @@ class Controller:
         remembering = RememberingDispatcher(self._sliced, self._cache)
         desk = RequestDesk(self._catalogue, remembering, self._results, self._rates, self._clock)
         service.add_endpoint("infer", subjects.INFER.wildcard(), desk.answer, metadata={"payload": "JPEG or PNG"})
-        control = ControlDesk(self._config, self._ownership, self._catalogue, self._reporter.cluster)
-        control.register(service)
-        self._plans.register(service)
-        JobControl(self._jobs, self._catalogue, self._settings.id).register(service)
+        door = ControlDoor(service, self._recorder.write)
+        control = ControlDesk(
+            self._config, bus.control, ownership=self._ownership, catalogue=self._catalogue, status=self._reporter.cluster
+        )
+        control.register(door)
+        self._plans.register(door)
+        JobControl(self._jobs, self._catalogue, settings.id).register(door)
+        AuditDesk(self._recorder).register(door)
         pushes = PushDesk(self._fleet, self._metrics, bus.data, answers_for_others=self._answers_for_unknown)
         listening = [
             await bus.control.subscribe(subjects.HEARTBEAT.wildcard(), self._nodes.take_heartbeat),

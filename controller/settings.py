@@ -6,6 +6,7 @@ import argparse
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from controller.jobs.streams import check_disk
 from controller.rates import check_rate
@@ -25,6 +26,7 @@ class Settings:
     log_level: str
     journal: bool
     traces: str = ""  # OTLP/HTTP address of a collector; empty: no tracing
+    server_log: Path | None = None  # of a nats-server on this machine: its refusals go on the record
     traces_ratio: float = 1.0  # share of the frames that are followed
 
 
@@ -52,6 +54,9 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
     parser.add_argument(
         "--client-rate", type=float, default=500.0, help="requests a second that one client may make; 0: any number"
     )
+    parser.add_argument(
+        "--server-log", type=Path, metavar="FILE", help="a nats-server's log: what it refuses goes on the record"
+    )
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     parser.add_argument("--journal", action="store_true", help="leave time stamps to the journal")
     found = parser.parse_args(arguments)
@@ -64,6 +69,7 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
         client_rate=check_rate(found.client_rate),
         log_level=found.log_level,
         journal=found.journal,
+        server_log=found.server_log,
         traces=found.traces,
         traces_ratio=found.traces_ratio,
     )

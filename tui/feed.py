@@ -130,9 +130,9 @@ def _address(action: Action, user: str) -> tuple[str, bytes]:
     """Return the subject and the payload of a user's action."""
     match action:
         case Drain(node):
-            return subjects.NODE_COMMAND.build(node=node, verb="drain"), b"{}"
+            return subjects.CONTROL.build(user=user, noun="node", verb="drain"), encode(NameRequest(name=node))
         case Undrain(node):
-            return subjects.NODE_COMMAND.build(node=node, verb="undrain"), b"{}"
+            return subjects.CONTROL.build(user=user, noun="node", verb="undrain"), encode(NameRequest(name=node))
         case AddCamera(config):
             return subjects.CONTROL.build(user=user, noun="camera", verb="add"), encode(config)
         case RemoveCamera(camera):

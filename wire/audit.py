@@ -47,6 +47,15 @@ class Deed(Message, frozen=True, omit_defaults=True):
     detail: Annotated[str, Meta(max_length=MAX_DETAIL)] = ""
 
 
+class Note(Message, frozen=True, omit_defaults=True):
+    """What an operator's tool asks to have put on the record; who it was, the subject says."""
+
+    action: Action
+    target: Annotated[str, Meta(max_length=200)] = ""
+    digest: Digest | None = None
+    detail: Annotated[str, Meta(max_length=MAX_DETAIL)] = ""
+
+
 class Entry(Message, frozen=True, omit_defaults=True):
     """A deed as it is kept."""
 

@@ -79,6 +79,8 @@ CONTROLLER_STATUS = Subject("controller.{controller}.status", "a controller's du
 CONTROLLER_EVENT = Subject("controller.{controller}.event.{kind}", "what happened to a controller or the cluster")
 CAMERA_SNAPSHOT = Subject("camera.{camera}.snapshot", "asked by controllers of the one that owns the camera")
 
+AUDIT = Subject("audit.entry", "who did what and when, each entry tied to the one before it")
+
 CONTROL = Subject("control.{user}.{noun}.{verb}", "what somebody asks of the controllers, and who it is")
 
 TABLE: tuple[Subject, ...] = (
@@ -101,6 +103,7 @@ TABLE: tuple[Subject, ...] = (
     CONTROLLER_HEARTBEAT,
     CONTROLLER_STATUS,
     CONTROLLER_EVENT,
+    AUDIT,
     CONTROL,
 )
 
@@ -120,6 +123,7 @@ SIGNATURE_BLOB = Subject("signature-{manifest}", "name in the models store: the 
 JOBS_STREAM = "jobs"
 OUTCOMES_STREAM = "outcomes"
 DEAD_LETTERS_STREAM = "dead"
+AUDIT_STREAM = "audit"
 
 MODEL_KEY = Subject("models.{model}", "key in the config bucket: a model's manifest as JSON")
 POLICY_KEY = Subject("policies.{model}", "key in the config bucket: which nodes are to serve a model")

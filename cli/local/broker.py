@@ -19,6 +19,7 @@ from wire.identity import write_private
 READY_S = 10.0
 STOP_S = 5.0
 TRUST_FILE = "trust.conf"
+LOG_FILE = "nats-server.log"
 
 _CONFIG = """\
 host: 127.0.0.1
@@ -145,6 +146,6 @@ def _wait_ready(process: subprocess.Popen[bytes], directory: Path) -> str:
             return str(urls[0])
         except (OSError, ValueError, KeyError, IndexError):
             time.sleep(0.01)  # the file is not there yet, or not yet whole
-    log = directory / "nats-server.log"
+    log = directory / LOG_FILE
     tail = log.read_text("utf-8", "replace").strip().splitlines()[-3:] if log.exists() else []
     raise BusError(f"nats-server did not start within {READY_S:g} s: {' / '.join(tail) or 'no log'}")

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 from cli.access.contexts import write_context
 from cli.cluster import Cluster
 from cli.connection import open_cluster
-from cli.local.broker import Broker
+from cli.local.broker import LOG_FILE, Broker
 from cli.local.leash import Leash
 from cli.local.program import Program, ProgramSpec, describe_exit, read_tail
 from cli.local.readiness import list_missing
@@ -129,6 +129,8 @@ async def _run_in(directory: Path, spec: LocalSpec, report: Report) -> AsyncIter
             take_key(None)  # the agents trust its public half
             names = name_controllers(spec.controllers)
             specs = [_controller(directory, let_in(name, Role.CONTROLLER), name, spec.traces) for name in names]
+            log = keeper.broker.directory / LOG_FILE
+            specs[0] = replace(specs[0], arguments=(*specs[0].arguments, "--server-log", str(log)))
             specs += [_agent(directory, let_in(node, Role.AGENT), node, simulated=spec.simulated) for node in nodes]
             programs = [Program(each, leash, report) for each in specs]
             async with asyncio.TaskGroup() as group:

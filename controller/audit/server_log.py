@@ -55,9 +55,9 @@ def parse_line(line: str) -> Deed | None:
 
 
 def _read_user(names: str) -> str:
-    """Return the user out of ``"version:language:name" - "account/user:name"``."""
+    """Return the user out of ``"version:language:name" - "account/jwt:U…"``: a name, or the public key it goes by."""
     quoted = [_unquote(each) for each in _NAME.findall(names)]
-    return quoted[-1].partition("/")[2].removeprefix("user:")[:100] if len(quoted) > 1 else ""
+    return quoted[-1].partition("/")[2].partition(":")[2][:100] if len(quoted) > 1 else ""
 
 
 def _unquote(text: str) -> str:

@@ -41,7 +41,7 @@ class Archive:
             await self._bury(ticket, keep)
         headers = {STATE: outcome.end.value, MODEL: outcome.model}
         try:
-            await self.outcomes.publish(ticket.outcome, encode(outcome), headers=headers, first=True)
+            await self.outcomes.publish(ticket.outcome, encode(outcome), headers=headers, after=0)
         except TakenError as error:
             if not await self.outcomes.holds(ticket.outcome):
                 raise BusError(f"the outcome of {ticket.job} is still on its way") from error

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from controller.catalogue import Catalogue
-from controller.control_endpoints import add_control_endpoint
+from controller.control_door import ControlDoor
 from controller.jobs.counts import Counts
 from controller.jobs.desk import JobDesk
 from controller.jobs.ticket import Ticket, read_ticket
@@ -30,7 +30,7 @@ from wire.jobs import (
     read_file_name,
 )
 from wire.messages import Done, Message, decode, encode
-from wire.service import Reply, Service
+from wire.service import Reply
 
 CHUNK = 500
 """Jobs that one request changes at most; whoever asks goes on asking."""
@@ -51,15 +51,15 @@ class JobControl:
         self._catalogue = catalogue
         self._controller = controller
 
-    def register(self, service: Service) -> None:
-        """Add the endpoints to the service."""
+    def register(self, door: ControlDoor) -> None:
+        """Add the endpoints."""
         for verb, handler in (
             ("list", self._list),
             ("cancel", self._cancel),
             ("retry", self._retry),
             ("forget", self._forget),
         ):
-            add_control_endpoint(service, "jobs", verb, handler)
+            door.add("jobs", verb, handler)
 
     async def _list(self, message: Received) -> Reply:
         batch = decode(message.data, BatchRequest).batch
@@ -165,7 +165,7 @@ class JobControl:
         if again:
             await self._archive.outcomes.purge(ticket.outcome)
             try:
-                await self._queue.publish(ticket.queue, stored.data, headers=own_headers(stored.headers), first=True)
+                await self._queue.publish(ticket.queue, stored.data, headers=own_headers(stored.headers), after=0)
             except TakenError:
                 again = False  # it is in the queue already
         await self._archive.dead.delete(stored.sequence)  # and not what a job that failed again has left by now

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from controller.control_endpoints import add_control_endpoint
+from controller.control_door import ControlDoor
 from controller.plans.keeper import Keeper
 from controller.plans.proposal import propose
 from controller.surveying.surveyor import Surveyor
 from wire.bus import Received
 from wire.messages import Done, NameRequest, decode, encode
 from wire.plans import PlanRequest
-from wire.service import Reply, Service
+from wire.service import Reply
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -23,15 +23,15 @@ class PlanDesk:
         self._surveyor = surveyor
         self._keeper = keeper
 
-    def register(self, service: Service) -> None:
-        """Add the endpoints to the service."""
+    def register(self, door: ControlDoor) -> None:
+        """Add the endpoints."""
         for verb, handler in (
             ("make", self._make),
             ("apply", self._apply),
             ("reset", self._reset),
             ("show", self._show),
         ):
-            add_control_endpoint(service, "plan", verb, handler)
+            door.add("plan", verb, handler)
 
     async def _make(self, message: Received) -> Reply:
         request = decode(message.data, PlanRequest)

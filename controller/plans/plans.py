@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from controller.catalogue import Catalogue
+from controller.control_door import ControlDoor
 from controller.plans.desk import PlanDesk
 from controller.plans.keeper import Keeper
 from controller.surveying.book import Book
@@ -15,7 +16,6 @@ from wire.bus import Bus
 from wire.messages import NodeStatus
 from wire.plans import ModelPlan
 from wire.profiles import LinkProfile, Profile
-from wire.service import Service
 
 
 class Plans:
@@ -59,9 +59,9 @@ class Plans:
         """The plans of all models that have one."""
         return self._keeper.plans
 
-    def register(self, service: Service) -> None:
-        """Add the endpoints to the service."""
-        self._desk.register(service)
+    def register(self, door: ControlDoor) -> None:
+        """Add the endpoints."""
+        self._desk.register(door)
 
     async def run(self) -> None:
         """Keep up with the buckets and keep the plans good, for ever."""

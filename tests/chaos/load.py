@@ -88,7 +88,7 @@ class Load:
             job = name_job(MODEL, BATCH, picture)
             subject = subjects.BATCH_JOBS.build(model=MODEL, batch=BATCH, job=job)
             try:
-                await self._cluster.queue.publish(subject, picture, first=True)
+                await self._cluster.queue.publish(subject, picture, after=0)
             except TakenError:
                 pass  # the server had taken it, and its word was lost
             except (BusError, FullError):

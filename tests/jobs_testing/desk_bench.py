@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 
 from controller.catalogue import Catalogue
+from controller.control_door import ControlDoor
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
 from controller.jobs.control import JobControl
@@ -17,6 +18,7 @@ from controller.results import Results
 from modelkit.manifest import Artefact, InputSpec, Manifest, SimulatedSpec, encode_manifest
 from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode, seat_whole
 from wire import subjects
+from wire.audit import Deed
 from wire.bus import Bus, Stored, Stream
 from wire.jobs import FILE, BatchRequest, BatchStatus, ChunkDone, JobEnd, JobOutcome, JobsReport, name_job
 from wire.messages import Counts, Done, Message, decode, encode
@@ -61,9 +63,13 @@ class DeskBench:
             results=self.results,
             clock=time.monotonic,
         )
+        self.deeds: list[Deed] = []
         self.outcomes = Stream(bus.control, subjects.OUTCOMES_STREAM)
         self._service = Service(bus.data, name="bramble", version="1.0.0", description="jobs", metadata={})
-        JobControl(self.desk, self.catalogue, name).register(self._service)
+        JobControl(self.desk, self.catalogue, name).register(ControlDoor(self._service, self._record))
+
+    async def _record(self, deed: Deed) -> None:
+        self.deeds.append(deed)
 
     @contextlib.asynccontextmanager
     async def running(self, *models: str) -> AsyncIterator[DeskBench]:
@@ -97,7 +103,7 @@ class DeskBench:
         """Submit a picture as `bramble submit` does; return the job's name."""
         job = name_job(model, batch, picture)
         subject = subjects.BATCH_JOBS.build(model=model, batch=batch, job=job)
-        await self.desk.queue.publish(subject, picture, headers={FILE: file} if file else None, first=True)
+        await self.desk.queue.publish(subject, picture, headers={FILE: file} if file else None, after=0)
         return job
 
     async def await_outcomes(

@@ -25,7 +25,7 @@ READ_BATCH = 256
 IDLE_S = 30.0
 """How long the server keeps a reader's place after the reader has gone."""
 
-_EXPECT_NONE = {"Nats-Expected-Last-Subject-Sequence": "0"}
+_EXPECT_LAST = "Nats-Expected-Last-Subject-Sequence"
 _WRONG_LAST_SEQUENCE = 10071
 _NOT_STORED = 10077
 _NO_STORAGE = (10023, 10047)
@@ -34,7 +34,7 @@ _log = logging.getLogger("bramble.bus")
 
 
 class TakenError(BusError):
-    """There is a message on that subject already, and there may be only one; or one is on its way to be stored.
+    """There is another message on that subject than was expected, or one is on its way to be stored.
 
     In a cluster of servers the latter may come to nothing, when they lose their leader: :meth:`Stream.holds` tells.
     """
@@ -55,6 +55,7 @@ class StreamSpec:
     max_age_s: float = 0.0  # 0: for ever
     work_queue: bool = False  # a message is gone once it is acknowledged
     one_a_subject: bool = False  # the server refuses a second message on a subject
+    append_only: bool = False  # nothing in it can be deleted, by anybody
     evicts: bool = False  # full means that the oldest goes, instead
 
 
@@ -120,7 +121,7 @@ class Stream:
         return stream
 
     async def publish(
-        self, subject: str, payload: bytes, *, headers: Mapping[str, str] | None = None, first: bool = False
+        self, subject: str, payload: bytes, *, headers: Mapping[str, str] | None = None, after: int | None = None
     ) -> int:
         """Store a message; it is on disk when this returns its sequence.
 
@@ -128,20 +129,20 @@ class Stream:
             subject: one of the stream's.
             payload: the message.
             headers: its headers.
-            first: only if the stream holds no message on that subject.
+            after: only if the newest message on that subject has this sequence; 0: if there is none.
 
         Raises:
-            TakenError: it holds one.
+            TakenError: the newest is another.
             FullError: it is at its limit, or the server has no storage left.
             TooLargeError: the payload is above the server's limit.
-            BusError: the message may have been stored or not; to ask again is safe with ``first``.
+            BusError: the message may have been stored or not; to ask again is safe with ``after``.
 
         """
         if len(payload) > self.link.max_payload:
             raise TooLargeError(f"a payload of {len(payload)} bytes is above the server's {self.link.max_payload}")
         if not self.link.connected:
             raise BusError("the connection to the NATS server is down", remedy="it comes back by itself: try again")
-        sent = dict(headers or {}) | (_EXPECT_NONE if first else {})
+        sent = dict(headers or {}) | ({} if after is None else {_EXPECT_LAST: str(after)})
         with _typed(f"storing on {subject} failed"):
             return int((await self._js.publish(subject, payload, headers=sent or None, stream=self.name)).seq)
 
@@ -333,6 +334,8 @@ def _config(spec: StreamSpec, replicas: int) -> api.StreamConfig:
         discard=api.DiscardPolicy.OLD if spec.evicts else api.DiscardPolicy.NEW,
         discard_new_per_subject=spec.one_a_subject and not spec.evicts,
         max_msgs_per_subject=1 if spec.one_a_subject else -1,
+        deny_delete=spec.append_only,
+        deny_purge=spec.append_only,
         max_bytes=spec.max_bytes,
         max_msgs=spec.max_messages,
         max_age=spec.max_age_s,

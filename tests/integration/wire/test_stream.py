@@ -34,7 +34,7 @@ async def test_the_server_itself_refuses_a_second_message_on_a_subject(bus: Bus)
 
 async def test_of_many_who_publish_at_once_exactly_one_is_first(bus: Bus) -> None:
     stream = await Stream.ensure(bus.data, ONCE)
-    tries = [stream.publish("once.a", str(number).encode(), first=True) for number in range(20)]
+    tries = [stream.publish("once.a", str(number).encode(), after=0) for number in range(20)]
     done = await asyncio.gather(*tries, return_exceptions=True)
     assert [type(each) for each in done].count(int) == 1
     assert {type(each) for each in done} == {int, TakenError}
@@ -43,9 +43,9 @@ async def test_of_many_who_publish_at_once_exactly_one_is_first(bus: Bus) -> Non
 async def test_a_full_stream_refuses_and_keeps_what_it_has(bus: Bus) -> None:
     stream, _ = await open_work(bus)
     for number in range(6):
-        await stream.publish(f"work.{number}", b"x" * 500, first=True)
+        await stream.publish(f"work.{number}", b"x" * 500, after=0)
     with pytest.raises(FullError, match="maximum bytes exceeded"):
-        await stream.publish("work.more", b"x" * 500, first=True)
+        await stream.publish("work.more", b"x" * 500, after=0)
     assert (await stream.state()).messages == 6
 
 
@@ -70,13 +70,13 @@ async def test_a_payload_above_the_server_s_limit_never_leaves(bus: Bus) -> None
 
 async def test_work_that_was_acknowledged_is_gone_and_its_subject_is_free(bus: Bus) -> None:
     stream, work = await open_work(bus)
-    await stream.publish("work.a", b"1", first=True)
+    await stream.publish("work.a", b"1", after=0)
     with pytest.raises(TakenError):
-        await stream.publish("work.a", b"1", first=True)
+        await stream.publish("work.a", b"1", after=0)
     (delivery,) = await work.pull(8)
     await delivery.acknowledge()
     assert (await stream.state()).messages == 0
-    await stream.publish("work.a", b"2", first=True)
+    await stream.publish("work.a", b"2", after=0)
 
 
 async def test_work_that_is_handed_back_comes_again_at_once_and_says_so(bus: Bus) -> None:
@@ -157,7 +157,7 @@ async def test_who_follows_a_stream_misses_nothing_over_a_restart_of_the_server(
     try:
         async with asyncio.timeout(10):
             await back.wait()
-        await stream.publish("once.2", b"2", first=True)
+        await stream.publish("once.2", b"2", after=0)
         await await_seen(2)
         assert seen == [b"1", b"2"]
     finally:

@@ -1,0 +1,113 @@
+"""Writes the audit record: a stream on disk that is only ever added to, each entry tied to the one before it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from controller.audit.server_log import follow, parse_line
+from controller.audit.throttle import Throttle
+from wire import subjects
+from wire.audit import GENESIS, Deed, Entry, digest_entry
+from wire.bus import Bus, Stream, StreamSpec, TakenError
+from wire.errors import BrambleError, BusError
+from wire.messages import encode
+
+MAX_BYTES = 128 << 20
+TRIES = 20
+COLLECT_S = 5.0
+MAX_WAITING = 256
+
+_log = logging.getLogger("bramble.audit")
+
+
+def record_spec() -> StreamSpec:
+    """Return the stream: nothing in it can be deleted, and full means refused."""
+    return StreamSpec(subjects.AUDIT_STREAM, (subjects.AUDIT.wildcard(),), max_bytes=MAX_BYTES, append_only=True)
+
+
+class Recorder:
+    """Adds entries. Several controllers may write at once: the server says whose came first."""
+
+    def __init__(self, stream: Stream, name: str, clock: Callable[[], float]) -> None:
+        self._stream = stream
+        self._name = name
+        self._clock = clock
+        self._throttle = Throttle()
+        self._waiting: asyncio.Queue[Deed] = asyncio.Queue(MAX_WAITING)
+        self.lost = 0  # refusals that could not be written down
+
+    @classmethod
+    async def open(cls, bus: Bus, name: str, clock: Callable[[], float]) -> Recorder:
+        """Open the record, and begin it where there is none.
+
+        Raises:
+            BusError: JetStream is not there or refused.
+
+        """
+        return cls(await Stream.ensure(bus.control, record_spec()), name, clock)
+
+    async def write(self, deed: Deed) -> None:
+        """Add an entry; it is on disk when this returns.
+
+        Raises:
+            BusError: it could not be written; what it tells of has happened all the same.
+
+        """
+        for _ in range(TRIES):
+            last = await self._stream.last(subjects.AUDIT.build())
+            previous, after = (digest_entry(last.data), last.sequence) if last else (GENESIS, 0)
+            entry = Entry(at=time.time(), recorder=self._name, deed=deed, previous=previous)
+            with contextlib.suppress(TakenError):  # another controller was faster: tie it to theirs
+                await self._stream.publish(subjects.AUDIT.build(), encode(entry), after=after)
+                return
+            await asyncio.sleep(random.uniform(0.0, 0.05))  # noqa: S311 - spreads writers, guards nothing
+        raise BusError(
+            f"{deed.action} {deed.target} was carried out, but could not be put on the record",
+            remedy="look at `bramble audit`: are there many controllers writing at once?",
+        )
+
+    def note_refusal(self, deed: Deed) -> None:
+        """Have a refusal written when there is time; floods are counted, not kept."""
+        if told := self._throttle.take(deed, self._clock()):
+            self._enqueue(told)
+
+    async def run(self) -> None:
+        """Write what waits, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._write_waiting(), name="audit-write")
+            tasks.create_task(self._collect(), name="audit-collect")
+
+    async def follow_server_log(self, path: Path) -> None:
+        """Put what a nats-server on this machine refuses on the record, until cancelled."""
+        lines: AsyncIterator[str] = follow(path)
+        async for line in lines:
+            if deed := parse_line(line):
+                self.note_refusal(deed)
+
+    async def _write_waiting(self) -> None:
+        while True:
+            deed = await self._waiting.get()
+            try:
+                await self.write(deed)
+            except BrambleError as error:
+                self.lost += 1
+                _log.error("off the record", extra={"action": "audit", "deed": deed.action, "error": error.message})
+
+    async def _collect(self) -> None:
+        while True:
+            await asyncio.sleep(COLLECT_S)
+            for deed in self._throttle.collect(self._clock()):
+                self._enqueue(deed)
+
+    def _enqueue(self, deed: Deed) -> None:
+        try:
+            self._waiting.put_nowait(deed)
+        except asyncio.QueueFull:
+            self.lost += 1
+            _log.error("off the record", extra={"action": "audit", "deed": deed.action, "error": "too many wait"})

@@ -1,0 +1,101 @@
+"""How ``control.<user>.<noun>.<verb>`` reaches a desk: only what that user really asked, and on the record."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from modelkit.digest import sha256_bytes
+from wire import subjects
+from wire.audit import MAX_DETAIL, Deed, Outcome
+from wire.bus import Received
+from wire.context import is_inbox_of
+from wire.errors import BrambleError
+from wire.redact import redact_url
+from wire.service import EndpointHandler, Reply, Service
+
+LOOKING = frozenset({"status", "snapshot", "test", "list", "show", "make"})
+"""Verbs that change nothing, and are not written down."""
+
+_DIGESTED = frozenset({"model", "plan"})
+_TARGETS = ("camera", "name", "model", "node", "batch")
+
+Record = Callable[[Deed], Awaitable[None]]
+
+_log = logging.getLogger("bramble.control")
+
+
+class ControlDoor:
+    """Adds endpoints to a service, and has ``record`` told of whatever changes something."""
+
+    def __init__(self, service: Service, record: Record) -> None:
+        self._service = service
+        self._record = record
+
+    def add(self, noun: str, verb: str, handler: EndpointHandler) -> None:
+        """Add an endpoint for any user; the server has checked that the subject names who asks."""
+        self.add_unrecorded(noun, verb, handler if verb in LOOKING else self._on_record(handler))
+
+    def add_unrecorded(self, noun: str, verb: str, handler: EndpointHandler) -> None:
+        """Add one that sees to the record itself."""
+        subject = subjects.CONTROL.wildcard(noun=noun, verb=verb)
+        self._service.add_endpoint(f"{noun}-{verb}", subject, self._authenticate(handler))
+
+    def _authenticate(self, handler: EndpointHandler) -> EndpointHandler:
+        """Let through what the user in the subject really asked.
+
+        The server lets users publish in their own name only. What JetStream delivers to a subject on somebody's behalf
+        passes no such check, but its answers cannot be wanted in a user's own inbox.
+        """
+
+        async def handle(message: Received) -> Reply | None:
+            fields = subjects.CONTROL.parse(message.subject)
+            if fields is None or not is_inbox_of(fields["user"], message.reply):
+                # No answer either: it would come to somebody who did not ask.
+                _log.warning("refused", extra={"action": "control", "subject": message.subject, "reply": message.reply})
+                return None
+            level = logging.DEBUG if fields["verb"] in LOOKING else logging.INFO
+            _log.log(level, "asked", extra={"action": "control", **fields})
+            return await handler(message)
+
+        return handle
+
+    def _on_record(self, handler: EndpointHandler) -> EndpointHandler:
+        async def handle(message: Received) -> Reply | None:
+            deed = describe(message.subject, message.data)
+            try:
+                reply = await handler(message)
+            except BrambleError as error:
+                refused = {"outcome": Outcome.REFUSED, "detail": redact_url(error.message)[:MAX_DETAIL], "digest": None}
+                await self._record(msgspec.structs.replace(deed, **refused))
+                raise
+            await self._record(deed)
+            return reply
+
+        return handle
+
+
+def describe(subject: str, payload: bytes) -> Deed:
+    """Return what a request asks for, as it goes on the record; its content only as a digest."""
+    fields = subjects.CONTROL.parse(subject) or {"user": "nobody", "noun": "control", "verb": "unknown"}
+    asked = _read(payload)
+    return Deed(
+        who=fields["user"],
+        action=f"{fields['noun']}.{fields['verb']}".lower().replace("-", "_"),
+        target=next((asked[key][:200] for key in _TARGETS if key in asked), ""),
+        # Not of what may hold a password: from the digest of all but a few letters they could be found.
+        digest=sha256_bytes(payload) if fields["noun"] in _DIGESTED else None,
+        detail=redact_url(asked.get("url", ""))[:MAX_DETAIL],
+    )
+
+
+def _read(payload: bytes) -> dict[str, str]:
+    """Return the fields of a request that are words; none where it is not an object."""
+    try:
+        value: Any = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return {key: word for key, word in value.items() if isinstance(word, str)} if isinstance(value, dict) else {}

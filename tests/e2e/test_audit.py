@@ -1,0 +1,75 @@
+"""The record of a whole cluster, as its operator reads it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.local_process import COMMAND_S, LocalProcess, bramble
+
+WITHIN_S = 30.0
+
+
+def find(entries: list[Any], action: str, **wanted: str) -> list[dict[str, Any]]:
+    deeds = [each["entry"]["deed"] for each in entries]
+    return [deed for deed in deeds if deed["action"] == action and wanted.items() <= deed.items()]
+
+
+def test_what_was_done_and_what_was_refused_is_on_the_record_and_no_password(simulated: LocalProcess) -> None:
+    simulated.tell("camera", "add", "gate", "rtsp://joe:s3cret@127.0.0.1:9/1", "--model", "mobilenet_v2")
+    simulated.tell("camera", "remove", "gate")
+    assert simulated.run("camera", "remove", "gate").returncode != 0
+    simulated.tell("nodes", "drain", "node-2")
+    simulated.tell("nodes", "undrain", "node-2")
+
+    entries = simulated.ask("audit")
+
+    (added,) = find(entries, "camera.add", target="gate")
+    assert added["detail"] == "rtsp://***@127.0.0.1:9/1"
+    assert [deed.get("outcome", "done") for deed in find(entries, "camera.remove", target="gate")] == [
+        "done",
+        "refused",
+    ]
+    assert find(entries, "node.drain", target="node-2")
+    assert find(entries, "model.add", target="mobilenet_v2")
+    assert len({deed["who"] for deed in find(entries, "node.drain")}) == 1
+    assert "s3cret" not in json.dumps(entries)
+
+
+def test_the_record_proves_itself_whole_and_an_old_head_is_part_of_it(simulated: LocalProcess) -> None:
+    (first,) = simulated.ask("audit", "--verify")
+    assert first["whole"]
+    simulated.tell("audit", "note", "deploy.release", "pi1", "--detail", "by hand")
+    (second,) = simulated.ask("audit", "--verify", "--expect", first["head"])
+    assert second["whole"]
+    assert second["entries"] == first["entries"] + 1
+
+    forged = f"{second['entries'] + 5}:{'0' * 64}"
+    done = simulated.run("audit", "--verify", "--expect", forged)
+    assert done.returncode == 1
+    assert "its end was cut off" in done.stderr
+
+
+def test_what_a_viewer_may_not_do_is_on_the_record_in_its_name(simulated: LocalProcess, tmp_path: Path) -> None:
+    context = tmp_path / "vera.json"
+    let_in = bramble(
+        "access", "add", "vera", "--role", "viewer", "--access", simulated.told["access"], "--out", str(context)
+    )
+    subprocess.run(let_in, check=True, capture_output=True, timeout=COMMAND_S)
+    refused = subprocess.run(
+        bramble("camera", "remove", "door"),
+        env={**os.environ, "NATS_CONTEXT": str(context)}, capture_output=True, timeout=COMMAND_S, check=False,
+    )  # fmt: skip
+    assert refused.returncode != 0
+
+    deadline = time.monotonic() + WITHIN_S
+    while not (found := find(simulated.ask("audit"), "access.publish", who="vera", outcome="refused")):
+        if time.monotonic() > deadline:
+            pytest.fail(f"nothing of vera in {simulated.ask('audit')[-5:]}")
+    assert found[0]["target"] == "control.vera.camera.remove"
