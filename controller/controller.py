@@ -238,7 +238,11 @@ class Controller:
         service.add_endpoint("infer", subjects.INFER.wildcard(), desk.answer, metadata={"payload": "JPEG or PNG"})
         door = ControlDoor(service, self._recorder.write)
         control = ControlDesk(
-            self._config, bus.control, ownership=self._ownership, catalogue=self._catalogue, status=self._reporter.cluster
+            self._config,
+            bus.control,
+            ownership=self._ownership,
+            catalogue=self._catalogue,
+            status=self._reporter.cluster,
         )
         control.register(door)
         self._plans.register(door)

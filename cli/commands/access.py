@@ -15,9 +15,11 @@ from cli.access.certificates import SERVER_DAYS, create_ca, issue, sign_request
 from cli.access.contexts import describe, write_context
 from cli.access.enforce import push_account
 from cli.access.server_config import Tls, render_trust
+from cli.access.witness import bear_witness
 from cli.connection import run
-from cli.output import json_option, print_json
+from cli.output import json_option, print_json, print_note
 from cli.tables import NONE, Table, format_time, print_table
+from wire.audit import Note
 from wire.context import config_home, save_context
 from wire.errors import BusError, NotAuthorisedError
 from wire.identity import write_private
@@ -96,6 +98,7 @@ def add(
         save_context(describe(authority, name, Role(role), nkey=nkey, claim=claim, ca=ca), path)
     else:
         write_context(authority, name, Role(role), path, ca=ca)
+    _witness(authority, Note(action="access.add", target=name, detail=f"as {role}"))
     if as_json:
         user = authority.record.find(name)
         print_json({"context": str(path), **msgspec.to_builtins(user)})
@@ -117,6 +120,7 @@ def revoke(*, name: str, directory: Path) -> None:
             f"{name} is written down as revoked, but the servers do not know it yet: {error.message}",
             remedy="once they can be reached: `bramble access push`",
         ) from error
+    _witness(authority, Note(action="access.revoke", target=name))
     click.echo(f"{name} is shut out")
 
 
@@ -194,6 +198,11 @@ def server_config(*, directory: Path, store: str, certificate: str | None, key: 
         raise click.UsageError("--certificate, --key and --ca go together")
     tls = Tls(Path(certificate), Path(key), Path(ca)) if certificate and key and ca else None
     click.echo(render_trust(Authority.open(directory), store=Path(store), tls=tls), nl=False)
+
+
+def _witness(authority: Authority, note: Note) -> None:
+    if authority.record.url and (problem := run(bear_witness(authority, note))):
+        print_note(f"not on the cluster's record: {problem.message}")
 
 
 def show_pattern(row: Row) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
+from cli.access.authority import Authority
+from cli.commands.access import directory_option
 from cli.connection import context_option, open_cluster, run
 from cli.output import Exit, Failure, json_option, print_error, print_json
 from cli.tables import NONE, Table, format_time, print_table
@@ -49,13 +54,25 @@ class Record:
 @click.option("--since", type=_Age(), metavar="AGE", help="Only what happened since then, such as 90m, 12h or 7d.")
 @click.option("--verify", is_flag=True, help="Prove that no entry was changed or cut out.")
 @click.option("--expect", metavar="HEAD", help="With --verify: the head that an earlier one told.")
+@directory_option
 @context_option
 @json_option
 @click.pass_context
 def audit(
-    ctx: click.Context, /, *, since: float | None, verify: bool, expect: str | None, context: str | None, as_json: bool
+    ctx: click.Context,
+    /,
+    *,
+    since: float | None,
+    verify: bool,
+    expect: str | None,
+    directory: Path,
+    context: str | None,
+    as_json: bool,
 ) -> None:
-    """Show who did what, when, and what was refused."""
+    """Show who did what, when, and what was refused.
+
+    The servers tell of refusals by key: --access gives the keys their names.
+    """
     if ctx.invoked_subcommand is not None:
         return
     if expect and not verify:
@@ -63,7 +80,9 @@ def audit(
     record = run(_read(context, Head.parse(expect) if expect else None))
     begin = 0.0 if since is None else time.time() - since
     if not verify or since is not None:
-        _show([each for each in record.entries if each[1].at >= begin], as_json=as_json)
+        names = _read_names(directory)
+        shown = [(number, name_key(entry, names)) for number, entry in record.entries if entry.at >= begin]
+        _show(shown, as_json=as_json)
     if verify:
         _judge(record, as_json=as_json)
 
@@ -94,6 +113,19 @@ async def _read(context: str | None, expected: Head | None) -> Record:
 async def _note(context: str | None, wish: Note) -> Done:
     async with open_cluster(context) as cluster:
         return await cluster.note_deed(wish)
+
+
+def _read_names(directory: Path) -> dict[str, str]:
+    """Return the users' names by their keys; none where this is not the operator's machine."""
+    if not directory.exists():
+        return {}
+    return {user.public_key: user.name for user in Authority.open(directory).record.users}
+
+
+def name_key(entry: Entry, names: Mapping[str, str]) -> Entry:
+    """Return the entry with a key in place of a name replaced by the name, where it is known."""
+    known = names.get(entry.deed.who)
+    return msgspec.structs.replace(entry, deed=msgspec.structs.replace(entry.deed, who=known)) if known else entry
 
 
 def _show(entries: list[tuple[int, Entry]], *, as_json: bool) -> None:

@@ -69,7 +69,9 @@ def test_what_a_viewer_may_not_do_is_on_the_record_in_its_name(simulated: LocalP
     assert refused.returncode != 0
 
     deadline = time.monotonic() + WITHIN_S
-    while not (found := find(simulated.ask("audit"), "access.publish", who="vera", outcome="refused")):
+    read = ("audit", "--access", simulated.told["access"])
+    while not (found := find(simulated.ask(*read), "access.publish", who="vera", outcome="refused")):
         if time.monotonic() > deadline:
-            pytest.fail(f"nothing of vera in {simulated.ask('audit')[-5:]}")
+            pytest.fail(f"nothing of vera in {simulated.ask(*read)[-5:]}")
+    assert find(simulated.ask(*read), "access.add", target="vera")
     assert found[0]["target"] == "control.vera.camera.remove"

@@ -49,6 +49,16 @@ NAMES = r'"v2.16.0:python3:evil\n[ERR] forged" - "$G/user:ann" - '
             ),
         ),
         (
+            HEAD + r'"v1:go:x" - "BRAMBLE/jwt:UDOF4" - Publish Violation - Subject "b"',
+            Deed(
+                who="UDOF4",
+                action="access.publish",
+                target="b",
+                outcome=Outcome.REFUSED,
+                detail="from 127.0.0.1:36036",
+            ),
+        ),
+        (
             HEAD + "TLS handshake error: remote error: tls: bad certificate",
             Deed(
                 who="127.0.0.1",
