@@ -1,4 +1,4 @@
-"""Keeps a flood of the same refusal from filling the record: one entry a minute says how many there were."""
+"""Keeps a flood of the same refusal from filling the record: one entry every few minutes says how many there were."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import msgspec
 
 from wire.audit import MAX_DETAIL, Deed
 
-EVERY_S = 60.0
-MOST = 512
-"""So many kinds of refusals are told apart at a time; beyond, those of one minute are counted together."""
+EVERY_S = 300.0
+MOST = 64
+"""So many kinds of refusals are told apart at a time; beyond, the others are counted together."""
 
 _OTHERS = ("", "access.flood", "")
 

@@ -17,7 +17,7 @@ def test_the_first_refusal_is_written_at_once_and_its_like_are_counted() -> None
     assert [throttle.take(refuse(), second) for second in (1.0, 2.0, 3.0)] == [None] * 3
     assert throttle.collect(EVERY_S - 1) == []
     (told,) = throttle.collect(EVERY_S)
-    assert told.detail == "3 more in 60 s; the last: from here"
+    assert told.detail == "3 more in 300 s; the last: from here"
 
 
 def test_another_user_or_subject_is_told_at_once() -> None:

@@ -12,7 +12,7 @@ FAMILIES = {
     name: family for name, family in vars(subjects).items() if isinstance(family, Subject) and family in subjects.TABLE
 }
 KEYS = {name: family for name, family in vars(subjects).items() if name.endswith("_KEY")}
-STORED = (subjects.JOBS, subjects.BATCH_JOBS, subjects.OUTCOMES, subjects.DEAD_LETTERS)
+STORED = (subjects.JOBS, subjects.BATCH_JOBS, subjects.OUTCOMES, subjects.DEAD_LETTERS, subjects.AUDIT)
 """JetStream itself listens to these."""
 BUCKETS = {value for name, value in vars(subjects).items() if name.endswith("_BUCKET")}
 STORES = {value for name, value in vars(subjects).items() if name.endswith("_STORE")}
