@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 
 from rich.console import Console
@@ -20,7 +21,7 @@ from rich.table import Table
 from benchmarks.plan_accuracy import Setup, try_cluster
 
 SHARE = 0.15
-ONE = "one node"
+REPLICAS = {"one node": 1, "three replicas": 3, "five replicas": 5}
 PIPELINES = {"pipeline of two": 2, "pipeline of three": 3, "pipeline of five": 5}
 BOUNDS = {"three replicas": 0.95, "five replicas": 0.92, **dict.fromkeys(PIPELINES, 0.9)}
 
@@ -40,18 +41,25 @@ class Share:
         return self.measured_s / self.possible_s
 
 
-async def measure(model: str, seconds: float) -> list[Share]:
-    """Run all layouts, one node first and last: a machine that changes meanwhile shows."""
-    replicas = {ONE: 1, "three replicas": 3, "five replicas": 5, "one node again": 1}
-    rows = {
-        name: await try_cluster(name, Setup((SHARE,) * count, stages=1), model, seconds)
-        for name, count in replicas.items()
-    }
-    one = (rows[ONE].measured_s + rows["one node again"].measured_s) / 2
-    found = [Share(name, rows[name].measured_s, one * count, rows[name].failed) for name, count in replicas.items()]
+async def measure(model: str, seconds: float) -> AsyncIterator[Share]:
+    """Run all layouts, one node first; each is told as soon as it is known, since all take some ten minutes."""
+    one = 0.0
+    for name, count in REPLICAS.items():
+        row = await try_cluster(name, Setup((SHARE,) * count, stages=1), model, seconds)
+        one = one or row.measured_s
+        yield Share(name, row.measured_s, one * count, row.failed)
     for name, count in PIPELINES.items():
         row = await try_cluster(name, Setup((SHARE,) * count, stages=count), model, seconds)
-        found.append(Share(name, row.measured_s, row.predicted_s, row.failed))
+        yield Share(name, row.measured_s, row.predicted_s, row.failed)
+
+
+async def run(model: str, seconds: float, *, as_json: bool) -> list[Share]:
+    """Measure, and print each layout as it comes where a program reads."""
+    found = []
+    async for each in measure(model, seconds):
+        found.append(each)
+        if as_json:
+            print(json.dumps(asdict(each) | {"share": each.share}), flush=True)
     return found
 
 
@@ -62,11 +70,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="of load for each")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = asyncio.run(measure(options.model, options.seconds))
-    if options.json:
-        for each in found:
-            print(json.dumps(asdict(each) | {"share": each.share}))
-    else:
+    found = asyncio.run(run(options.model, options.seconds, as_json=options.json))
+    if not options.json:
         table = Table(title=f"{options.model} on nodes with {SHARE:.0%} of a processor each")
         for column in ("layout", "frames/s", "possible", "share", "must hold", "failed"):
             table.add_column(column, justify="left" if column == "layout" else "right")
