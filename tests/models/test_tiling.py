@@ -14,7 +14,7 @@ from tests.tiling_testing.parts import run_front, run_parts, worst_difference
 
 pytestmark = pytest.mark.timeout(300)  # the first run fetches 60 MB
 
-EVERY = 7  # cuts, for what need not be looked at everywhere
+EVERY = 12  # cuts, for what need not be looked at everywhere
 FLOAT_TOLERANCE = 1e-5
 
 
