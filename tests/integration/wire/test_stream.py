@@ -23,9 +23,9 @@ async def open_work(bus: Bus, *, ack_wait_s: float = 30.0) -> tuple[Stream, Work
 async def test_the_server_itself_refuses_a_second_message_on_a_subject(bus: Bus) -> None:
     stream = await Stream.ensure(bus.data, ONCE)
     await stream.publish("once.a", b"first")
-    for first in (True, False):
+    for after in (0, None):
         with pytest.raises(TakenError):
-            await stream.publish("once.a", b"second", first=first)
+            await stream.publish("once.a", b"second", after=after)
     found = await stream.last("once.a")
     assert found is not None
     assert (found.data, (await stream.state()).messages) == (b"first", 1)
