@@ -1,9 +1,9 @@
 """An aarch64 node under emulation: the programs of a bundle, installed and run in an aarch64 Debian root.
 
     unshare --mount --pid --fork --kill-child --propagation private \\
-      python -m tests.hosts.emulated --state DIR --bundle FILE --files DIR 'PROGRAM ARGUMENT…' …
+      python -m tests.hosts.emulated --state DIR --environment FILE --release FILE --files DIR 'PROGRAM ARGUMENT…' …
 
-installs the bundle as the role does, prints one line of JSON with the seconds that took, starts the programs, and runs
+installs the bundles as the role does, prints one line of JSON with the seconds that took, starts the programs, and runs
 until its standard input ends. The kernel hands aarch64 programs to qemu; that registration is made where it is missing,
 and taken back at the end.
 """
@@ -27,6 +27,7 @@ from tests.hosts.base import KINDS, BedError, make_base, run
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 INSTALLER = Path(__file__).parents[2] / "roles/release/files/install_bundle.py"
+ENVIRONMENT = "/opt/bramble/environments/emulated"
 RELEASE = "/opt/bramble/releases/emulated"
 INSTALL_S = 900.0
 STOP_S = 30.0
@@ -77,14 +78,17 @@ def furnish(state: Path) -> Path:
     return root
 
 
-def install(root: Path, bundle: Path) -> float:
-    """Install the bundle with the role's own program; return the seconds it took."""
-    (root / "opt/bramble/releases").mkdir(parents=True)
-    shutil.copy(bundle, root / "opt/bramble/bundle.tar")
-    shutil.copy(INSTALLER, root / "opt/bramble/install_bundle.py")
+def install(root: Path, environment: Path, release: Path) -> float:
+    """Install the bundles with the role's own program; return the seconds it took."""
+    place = root / "opt/bramble"
+    place.mkdir(parents=True)
+    shutil.copy(environment, place / "environment.tar")
+    shutil.copy(release, place / "release.tar")
+    shutil.copy(INSTALLER, place)
     started = time.monotonic()
-    inside = ("python3", "/opt/bramble/install_bundle.py", "/opt/bramble/bundle.tar", RELEASE)
-    run("chroot", root, *inside, within=INSTALL_S)
+    inside = ("chroot", root, "python3", "/opt/bramble/install_bundle.py")
+    run(*inside, "/opt/bramble/environment.tar", ENVIRONMENT, within=INSTALL_S)
+    run(*inside, "/opt/bramble/release.tar", RELEASE, ENVIRONMENT, within=INSTALL_S)
     return time.monotonic() - started
 
 
@@ -93,7 +97,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--base", action="store_true", help="only make the root, which takes a network")
     parser.add_argument("--state", type=Path)
-    parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--environment", type=Path)
+    parser.add_argument("--release", type=Path)
     parser.add_argument("--files", type=Path, help="a directory of files to be had as /etc/bramble")
     parser.add_argument("programs", nargs="*", help="a program of the release with its arguments, as one word")
     found = parser.parse_args()
@@ -106,7 +111,7 @@ def main() -> None:
                 return
             root = furnish(found.state)
             shutil.copytree(found.files, root / "etc/bramble")
-            took = install(root, found.bundle)
+            took = install(root, found.environment, found.release)
             for number, program in enumerate(found.programs):
                 words = ["chroot", str(root), f"{RELEASE}/bin/{program.split()[0]}", *shlex.split(program)[1:]]
                 with (found.state / f"program-{number}.log").open("wb") as log:

@@ -60,11 +60,12 @@ def run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_S, check=False)
 
 
-def build_bundle() -> Path:
+def build_bundles() -> dict[str, str]:
     builder = ROOT / "roles/release/files/build_bundle.py"
     done = run([sys.executable, builder, "--root", ROOT, "--out", bundles(), "--target", TARGET])
     assert done.returncode == 0, done.stderr
-    return Path(json.loads(done.stdout)["bundles"][TARGET])
+    found: dict[str, str] = json.loads(done.stdout)["bundles"][TARGET]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,7 @@ def pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pi]:
     apart = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "private"]
     module = [*apart, sys.executable, "-m", "tests.hosts.emulated"]
     subprocess.run([*module, "--base"], cwd=ROOT, check=True, timeout=MAKE_S["arm64"])
+    made = build_bundles()
     files, state = tmp_path_factory.mktemp("etc"), tmp_path_factory.mktemp("pi")
     context = files / "context.json"
     with socket.socket() as free:
@@ -84,7 +86,8 @@ def pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pi]:
     (files / "nats.conf").write_text(_SERVER.format(port=port, password=password))
     context.write_text(json.dumps({"url": f"nats://bramble:{password}@127.0.0.1:{port}"}))
     process = subprocess.Popen(
-        [*module, "--state", state, "--bundle", build_bundle(), "--files", files,
+        [*module, "--state", state, "--environment", made["environment"], "--release", made["release"],
+         "--files", files,
          "nats-server --config /etc/bramble/nats.conf",
          "bramble-controller --id pi --metrics-port 0 --context /etc/bramble/context.json",
          "bramble-agent --node pi --backends litert --threads 1 --context /etc/bramble/context.json"],
@@ -95,7 +98,7 @@ def pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pi]:
     try:
         readable, _, _ = select.select([process.stdout], [], [], INSTALL_S + STOP_S)
         line = process.stdout.readline() if readable else ""
-        assert line, "the bundle was not installed; the reason is above"
+        assert line, "the bundles were not installed; the reason is above"
         yield Pi(context, json.loads(line)["installed_s"], state)
     finally:
         process.stdin.close()

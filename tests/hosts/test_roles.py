@@ -166,17 +166,35 @@ def test_a_release_is_named_by_all_that_goes_into_it() -> None:
 
 
 def test_packing_the_same_files_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    directory = tmp_path / "stage"
-    (directory / "wheels").mkdir(parents=True)
-    (directory / "wheels/b.whl").write_bytes(b"b")
-    (directory / "a").write_bytes(b"a")
+    wheels = [tmp_path / "b.whl", tmp_path / "a.whl"]
+    for wheel in wheels:
+        wheel.write_bytes(b"wheel")
 
-    bundle.pack(directory, tmp_path / "one.tar")
-    (directory / "a").touch()
-    bundle.pack(directory, tmp_path / "two.tar")
+    bundle.pack({"bundle.json": b"{}"}, wheels, tmp_path / "one.tar")
+    wheels[0].touch()
+    bundle.pack({"bundle.json": b"{}"}, reversed(wheels), tmp_path / "two.tar")
 
     digests = {hashlib.sha256((tmp_path / name).read_bytes()).digest() for name in ("one.tar", "two.tar")}
     assert len(digests) == 1
+
+
+@given(times=st.dictionaries(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), st.floats(0, 10)))
+def test_of_each_kind_the_last_used_bundles_stay(times: dict[tuple[str, int], float]) -> None:
+    found = {f"{kind}-{digest}": used for (kind, digest), used in times.items()}
+
+    gone = bundle.list_superfluous(found.items(), ())
+
+    for kind in "ab":
+        names = {name for name in found if name.startswith(kind)}
+        stay = names - set(gone)
+        assert len(stay) == min(len(names), bundle.KEPT)
+        assert all(found[one] >= found[other] for one in stay for other in names & set(gone))
+
+
+def test_a_bundle_in_use_stays_however_old_it_is() -> None:
+    found = [(f"a-{number}", float(number)) for number in range(9)]
+
+    assert "a-0" not in bundle.list_superfluous(found, ["a-0"])
 
 
 def test_a_bundle_that_would_write_elsewhere_is_refused(tmp_path: Path) -> None:

@@ -1,17 +1,19 @@
 # ruff: noqa: INP001 - run by ansible as a script, in no package
-"""Builds what nodes install, on the control host: one tar a kind of node, with every wheel in it.
+"""Builds what nodes install, on the control host: two bundles a kind of node, with every wheel in them.
 
-A bundle holds Bramble's own wheel, the wheels of its locked requirements for the node's machine and Python, pip to
-install them with, and the installer. The nodes need no package index, no compiler and no pip of their own.
+An *environment* holds the wheels of the locked requirements for the node's machine and Python, a *release* holds
+Bramble's own wheel; both bring pip to install them with. The nodes need no package index, no compiler and no pip of
+their own, and a release that only changes Bramble is carried to them in a few MB.
 
-The release's name is its version and a digest of everything that went in, so the same tree always gives the same
-release, and whoever reads a node's release knows what runs there.
+A name is a digest of everything that went in, so the same tree always gives the same release, and whoever reads a
+node's release knows what runs there.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import re
@@ -21,7 +23,7 @@ import sys
 import tarfile
 import tempfile
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from packaging.markers import Marker
 COMPONENTS = ("agent", "broker", "controller")
 FETCH_S = 900
 BUILD_S = 120
+KEPT = 3
 _TARGET = re.compile(r"(?P<machine>aarch64|x86_64)-cp(?P<major>3)(?P<minor>\d{2})-(?P<parts>[a-z]+(?:\+[a-z]+)*)")
 # Newest first, as pip wants each that may serve spelled out.
 _LIBCS = ("2_36", "2_35", "2_34", "2_31", "2_28", "2_27", "2_26", "2_24", "2_17")
@@ -137,14 +140,18 @@ def build_wheel(root: Path, out: Path) -> Path:
     return next(out.glob("*.whl"))
 
 
+def name_environment(root: Path, target: Target) -> str:
+    """Return the target's name and a digest of its locks."""
+    digest = hashlib.sha256("\n".join(lock_lines(root, target)).encode())
+    return f"{target.name}-{digest.hexdigest()[:10]}"
+
+
 def fetch_wheels(root: Path, target: Target, out: Path) -> Path:
     """Return the directory of a target's wheels, downloaded where it is not there, each checked against its hash.
 
     It depends on the locks alone: a release that only changes Bramble itself is built without a network.
     """
-    lines = lock_lines(root, target)
-    key = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:10]
-    wheelhouse = out / "wheelhouse" / f"{target.name}-{key}"
+    wheelhouse = out / "wheelhouse" / name_environment(root, target)
     if wheelhouse.exists():
         return wheelhouse
     wheelhouse.parent.mkdir(parents=True, exist_ok=True)
@@ -152,13 +159,11 @@ def fetch_wheels(root: Path, target: Target, out: Path) -> Path:
     platforms += [f"--platform=manylinux2014_{target.machine}", f"--platform=linux_{target.machine}"]
     version = f"--python-version={target.python[0]}.{target.python[1]}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    # The lock has decided: a package's upper bound on Python (backports-strenum says < 3.11) is not asked again.
-    command += ["--require-hashes", "--ignore-requires-python"]
-    command += ["--only-binary=:all:", "--implementation=cp", version, *platforms]
+    command += ["--require-hashes", "--only-binary=:all:", "--implementation=cp", version, *platforms]
     with tempfile.TemporaryDirectory(prefix="half-", dir=wheelhouse.parent) as scratch:
         half = Path(scratch) / "wheels"
         lock = Path(scratch) / "fetch.lock"
-        lock.write_text("\n".join(lines) + "\n", "utf-8")
+        lock.write_text("\n".join(lock_lines(root, target)) + "\n", "utf-8")
         _run([*command, "--dest", str(half), "--requirement", str(lock)], FETCH_S)
         half.rename(wheelhouse)
     return wheelhouse
@@ -174,43 +179,69 @@ def lock_lines(root: Path, target: Target, *, installer: bool = True) -> list[st
     return [f"{name} {hashes}" for name, hashes in sorted(chosen.items())]
 
 
-def build(root: Path, target: Target, release: str, wheel: Path, out: Path) -> Path:
-    """Write one bundle and return its path; a half-written one is never seen."""
-    path = _bundle_path(out, release, target)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="half-", dir=out) as scratch:
-        stage = Path(scratch) / "stage"
-        shutil.copytree(fetch_wheels(root, target, out), stage / "wheels")
-        shutil.copy(wheel, stage / "wheels")
-        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        own = f"bramble-edge=={wheel.name.split('-')[1]} --hash=sha256:{digest}"
-        lines = [own, *lock_lines(root, target, installer=False)]
-        (stage / "requirements.lock").write_text("\n".join(lines) + "\n", "utf-8")
-        about = {
-            "release": release,
-            "machine": target.machine,
-            "python": target.python,
-            "components": target.components,
-        }
-        (stage / "release.json").write_text(json.dumps(about, sort_keys=True) + "\n", "utf-8")
+def build_environment(root: Path, target: Target, path: Path, out: Path) -> None:
+    """Write the bundle of everything that is not Bramble's own."""
+    wheels = fetch_wheels(root, target, out)
+    lock = "\n".join(lock_lines(root, target, installer=False)) + "\n"
+    pack(_describe(target, name_environment(root, target), lock), wheels.glob("*.whl"), path)
+
+
+def build_release(target: Target, name: str, wheel: Path, pip: Iterable[Path], path: Path) -> None:
+    """Write the bundle of Bramble's own wheel."""
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    lock = f"bramble-edge=={wheel.name.split('-')[1]} --hash=sha256:{digest}\n"
+    pack(_describe(target, name, lock), (wheel, *pip), path)
+
+
+def _describe(target: Target, name: str, lock: str) -> dict[str, bytes]:
+    about = {"name": name, "machine": target.machine, "python": target.python, "components": target.components}
+    return {"bundle.json": json.dumps(about, sort_keys=True).encode() + b"\n", "requirements.lock": lock.encode()}
+
+
+def pack(texts: Mapping[str, bytes], wheels: Iterable[Path], out: Path) -> None:
+    """Write a tar that is the same for the same files; a half-written one is never seen."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="half-", dir=out.parent) as scratch:
         half = Path(scratch) / "bundle.tar"
-        pack(stage, half)
-        half.replace(path)
-    return path
+        with tarfile.open(half, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for name, data in sorted(texts.items()):
+                tar.addfile(_entry(name, len(data)), io.BytesIO(data))
+            for path in sorted(wheels):
+                with path.open("rb") as file:
+                    tar.addfile(_entry(f"wheels/{path.name}", path.stat().st_size), file)
+        half.replace(out)
 
 
-def _bundle_path(out: Path, release: str, target: Target) -> Path:
-    return out / release / f"{target.name}.tar"
+def _entry(name: str, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = size, 0o644
+    return entry
 
 
-def pack(directory: Path, out: Path) -> None:
-    """Write a directory as a tar that is the same for the same files."""
-    with tarfile.open(out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for path in sorted(path for path in directory.rglob("*") if path.is_file()):
-            entry = tarfile.TarInfo(str(path.relative_to(directory)))
-            entry.size, entry.mode = path.stat().st_size, 0o644
-            with path.open("rb") as file:
-                tar.addfile(entry, file)
+def list_superfluous(found: Iterable[tuple[str, float]], used: Collection[str]) -> list[str]:
+    """Return what may go, so that of each kind (a name without its digest) the ``KEPT`` last used ones stay.
+
+    Args:
+        found: names and when each was last used.
+        used: names in use now; they never go.
+
+    """
+    kinds: dict[str, list[str]] = {}
+    for name, _ in sorted(found, key=lambda item: item[1], reverse=True):
+        kinds.setdefault(name.rpartition("-")[0], []).append(name)
+    return [name for names in kinds.values() for name in names[KEPT:] if name not in used]
+
+
+def prune(directory: Path, used: Collection[str]) -> None:
+    """Remove old bundles or wheels; mark those in use as used now."""
+    if not directory.is_dir():
+        return
+    for name in used:
+        if (directory / name).exists():
+            os.utime(directory / name)
+    found = [(each.name, each.stat().st_mtime) for each in directory.iterdir() if not each.name.startswith("half-")]
+    for name in list_superfluous(found, used):
+        shutil.rmtree(directory / name)
 
 
 def _run(command: Sequence[str], within: float, cwd: Path | None = None) -> None:
@@ -222,6 +253,35 @@ def _run(command: Sequence[str], within: float, cwd: Path | None = None) -> None
         raise BundleError(f"`{' '.join(command[:4])}` ended with {done.returncode}: {done.stderr.strip()[-1500:]}")
 
 
+def build_missing(root: Path, out: Path, targets: Iterable[Target], *, check: bool) -> dict[str, object]:
+    """Build what is not there yet, remove what is old, and return what there is; ``check`` only tells what would be."""
+    version = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    release = name_release(version, read_sources(root))
+    environments = {target: name_environment(root, target) for target in targets}
+    paths = {target: (out / "environments" / name / "bundle.tar", out / "releases" / release / f"{target.name}.tar")
+             for target, name in environments.items()}  # fmt: skip
+    missing = sorted((target for target in paths if not all(path.exists() for path in paths[target])),
+                     key=lambda target: target.name)  # fmt: skip
+    if missing and not check:
+        with tempfile.TemporaryDirectory(prefix="bramble-wheel-") as scratch:
+            wheel = build_wheel(root, Path(scratch))
+            for target in missing:
+                environment_path, release_path = paths[target]
+                if not environment_path.exists():
+                    build_environment(root, target, environment_path, out)
+                pip = fetch_wheels(root, target, out).glob("pip-*.whl")
+                build_release(target, release, wheel, pip, release_path)
+    if not check:
+        prune(out / "environments", environments.values())
+        prune(out / "wheelhouse", environments.values())
+        prune(out / "releases", [release])
+    bundles = {
+        target.name: {"environment": str(paths[target][0]), "environment_name": name, "release": str(paths[target][1])}
+        for target, name in environments.items()
+    }
+    return {"release": release, "changed": bool(missing), "bundles": bundles}
+
+
 def main() -> None:
     """Build what is not there yet; print JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -231,21 +291,10 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="build nothing, only tell what would be")
     found = parser.parse_args()
     try:
-        targets = {parse_target(text) for text in found.target}
-        version = tomllib.loads((found.root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-        release = name_release(version, read_sources(found.root))
-        paths = {target: _bundle_path(found.out, release, target) for target in targets}
-        missing = [target for target in sorted(paths, key=lambda each: each.name) if not paths[target].exists()]
-        if missing and not found.check:
-            found.out.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix="bramble-wheel-") as scratch:
-                wheel = build_wheel(found.root, Path(scratch))
-                for target in missing:
-                    build(found.root, target, release, wheel, found.out)
+        answer = build_missing(found.root, found.out, map(parse_target, found.target), check=found.check)
     except (BundleError, OSError) as error:
         sys.exit(f"error: {error}")
-    bundles = {target.name: str(path) for target, path in paths.items()}
-    print(json.dumps({"release": release, "changed": bool(missing), "bundles": bundles}))  # noqa: T201 - the answer
+    print(json.dumps(answer))  # noqa: T201 - the answer
 
 
 if __name__ == "__main__":
