@@ -8,6 +8,7 @@ from pathlib import Path
 from cli.local.broker import Broker
 from tests.testing.server_cluster import server_cluster
 from wire.bus import Bus
+from wire.bus.stream import Stream, StreamSpec
 from wire.errors import BusError
 
 ELECTION_S = 45.0
@@ -17,16 +18,23 @@ async def test_a_lone_server_keeps_one_copy(bus: Bus, broker: Broker) -> None:
     assert broker.poll() is None
     await bus.bucket("config")
     await bus.blobs("models")
+    for _ in range(2):  # and that a second program opens it changes nothing
+        await Stream.ensure(bus.control, StreamSpec("jobs", ("jobs.>",), max_bytes=1 << 20))
 
     found = await bus.control.client.jetstream().streams_info()
 
-    assert {each.config.name: each.config.num_replicas for each in found} == {"KV_config": 1, "OBJ_models": 1}
+    assert {each.config.name: each.config.num_replicas for each in found} == {
+        "KV_config": 1,
+        "OBJ_models": 1,
+        "jobs": 1,
+    }
 
 
 async def test_three_servers_keep_three_copies_and_go_on_without_their_leader(tmp_path: Path) -> None:
     async with server_cluster(tmp_path) as servers, Bus.connect(servers.context, name="test") as bus:
         config = await bus.bucket("config")
         await bus.blobs("models")
+        await Stream.ensure(bus.control, StreamSpec("jobs", ("jobs.>",), max_bytes=1 << 20))
         await config.put("model.a", b"before")
         jetstream = bus.control.client.jetstream()
         info = await jetstream.stream_info("KV_config")
