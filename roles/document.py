@@ -18,7 +18,7 @@ import yaml  # type: ignore[import-untyped]  # comes with ansible
 ROLES = Path(__file__).parent
 PAGE = ROLES.parent / "docs" / "roles.md"
 ORDER = (
-    "node_base", "release", "nats_server", "controller", "accelerator", "edge_agent", "operator", "models",
+    "node_base", "release", "access", "nats_server", "controller", "accelerator", "edge_agent", "operator", "models",
     "observability",
 )  # fmt: skip
 _HEAD = """# The roles

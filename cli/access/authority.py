@@ -23,7 +23,7 @@ from wire.permissions import Role, permissions_of
 
 ACCOUNT = "BRAMBLE"
 SYSTEM = "SYS"
-SYSTEM_USER_S = 600
+BRIEF_S = 600
 _RECORD = "access.json"
 _OPERATOR, _ACCOUNT, _SYSTEM = "operator", "account", "system"
 
@@ -212,14 +212,21 @@ class Authority:
 
     def system_user(self) -> tuple[str, KeyPair]:
         """Return a claim and its key, made for the moment, for speaking to the servers themselves."""
+        return self._admit_briefly(_SYSTEM, self.system_account)
+
+    def storage_user(self) -> tuple[str, KeyPair]:
+        """Return the same for everything that is stored, which backups need and no role may have."""
+        return self._admit_briefly(_ACCOUNT, self.account)
+
+    def _admit_briefly(self, signer: str, account: str) -> tuple[str, KeyPair]:
         pair = KeyPair.make(Kind.USER)
         claim = encode_user(
-            self._pair(_SYSTEM),
+            self._pair(signer),
             pair.public,
             name="access",
-            account=self.system_account,
+            account=account,
             issued_at=int(self._clock()),
-            lasts_s=SYSTEM_USER_S,
+            lasts_s=BRIEF_S,
             scoped=False,
         )
         return claim, pair
@@ -233,7 +240,7 @@ class Authority:
             name=name,
             account=self.account,
             issued_at=int(self._clock()),
-            lasts_s=SYSTEM_USER_S,
+            lasts_s=BRIEF_S,
         )
         return claim, pair
 

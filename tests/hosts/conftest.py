@@ -9,8 +9,9 @@ import select
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +22,15 @@ from tests.hosts.base import MAKE_S
 from tests.hosts.bed import APART, find_leftovers, find_obstacle
 
 ROOT = Path(__file__).parents[2]
+PYTHON = (sys.executable, "-P")
 NODES = ("node1", "node2", "node3")
 BUILD_S = 900.0
 BOOT_S = 90.0
 STOP_S = 30.0
-PLAY_S = 420.0
-LIMIT_S = 1500.0
-TARGETS = ("x86_64-cp311-agent", "x86_64-cp311-agent+broker+controller")
+PLAY_S = 600.0
+LIMIT_S = 2400.0
+WAIT_S = 120.0
+TARGETS = ("x86_64-cp311-agent", "x86_64-cp311-agent+broker", "x86_64-cp311-agent+broker+controller")
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
@@ -53,6 +56,11 @@ class Bed:
     state: Path
     tree: Path  # a copy of the sources, so that the release does not change under the tests
     library: Path
+
+    @property
+    def access(self) -> Path:
+        """The operator's directory."""
+        return self.state / "config/bramble/access/bed"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -86,6 +94,7 @@ class Bed:
             "models_python": sys.executable,
             "operator_python": sys.executable,
             "edge_agent_python": sys.executable,
+            "access_python": sys.executable,
             "controller_python": sys.executable,
         }
         words = (str(find_ansible()), "--inventory", "inventory/local", book, "--extra-vars", json.dumps(settings))
@@ -95,14 +104,36 @@ class Bed:
 
     def bramble(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the operator's command."""
-        return self.run(sys.executable, "-P", "-m", "cli.main", *arguments)
+        return self.run(*PYTHON, "-m", "cli.main", *arguments)
+
+    def try_ssh(self, node: str, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command as root on a node."""
+        options = ("-o", f"UserKnownHostsFile={self.state / 'known_hosts'}", "-i", str(self.state / "id"))
+        return self.run("ssh", *options, f"pi@{node_address(node)}", f"sudo {command}")
 
     def ssh(self, node: str, command: str) -> str:
         """Run a command as root on a node and return its output."""
-        options = ("-o", f"UserKnownHostsFile={self.state / 'known_hosts'}", "-i", str(self.state / "id"))
-        done = self.run("ssh", *options, f"pi@{node_address(node)}", f"sudo {command}")
+        done = self.try_ssh(node, command)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def order(self, order: str) -> None:
+        """Have the bed do something to a node, such as ``cut 2``."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{order}\n")
+        self.process.stdin.flush()
+        readable, _, _ = select.select([self.process.stdout], [], [], BOOT_S)
+        answer = self.process.stdout.readline() if readable else "nothing"
+        assert answer == "done\n", f"the bed was told {order!r} and answered {answer!r}"
+
+
+def wait_for(what: str, check: Callable[[], bool]) -> None:
+    """Wait until something holds; the test fails where it does not in time."""
+    deadline = time.monotonic() + WAIT_S
+    while not check():
+        assert time.monotonic() < deadline, f"{what}: not within {WAIT_S:g} s"
+        select.select([], [], [], 0.5)
 
 
 def node_address(node: str) -> str:

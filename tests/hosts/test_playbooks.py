@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import re
 import shutil
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.hosts.conftest import NODES, ROOT, Bed, Play, build_bundles
+from tests.hosts.conftest import NODES, ROOT, Bed, Play, build_bundles, wait_for
+from tests.hosts.meanwhile import PICTURE, ask_meanwhile, submit_jobs, wait_for_jobs
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
 
 UNITS = ("bramble-agent", "bramble-controller", "bramble-nats")
 MAX_EXPOSURE = 2.0
-PICTURE = ROOT / "roles/operator/files/picture.png"
+JOBS = 20
+ROLLBACK_S = 60
 NOTHING = dict.fromkeys(NODES, 0)
 # Files, users, units and ports: all that a host has to show for itself. Logs, caches of systemd's own and the backups
 # that useradd leaves of passwd and its kin come and go by themselves.
@@ -50,9 +54,36 @@ def before(bed: Bed) -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def installed(bed: Bed, before: dict[str, set[str]]) -> Play:
+def commands_seen() -> set[str]:
+    """Every command line that was seen on the hosts and here during the first run."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def installed(bed: Bed, before: dict[str, set[str]], commands_seen: set[str]) -> Play:
     assert set(before) == set(NODES)
-    return bed.play("site.yml").expect_success()
+    with watch_commands(commands_seen):
+        return bed.play("site.yml", "-vvv").expect_success()
+
+
+@contextlib.contextmanager
+def watch_commands(seen: set[str]) -> Iterator[None]:
+    """Collect the arguments of every process; the nodes' are seen from here, too."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            for process in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):  # it has ended
+                    seen.add(process.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def test_a_check_from_zero_runs_through_and_changes_nothing(bed: Bed, before: dict[str, set[str]]) -> None:
@@ -122,15 +153,82 @@ def test_every_unit_is_hardly_exposed(bed: Bed) -> None:
 _ASSESS = "systemd-analyze security --offline=true --json=short --no-pager /etc/systemd/system/{unit}.service"
 
 
-@pytest.mark.usefixtures("installed")
-def test_no_password_is_readable_by_others_or_in_a_command_line(bed: Bed, installed: Play) -> None:
-    password = bed.ssh("node1", "cat /etc/bramble/password").strip()
+def collect_secrets(bed: Bed) -> set[str]:
+    """Return every private key and password of the cluster, from wherever they are."""
+    found = set()
+    for node in NODES:
+        listed = bed.ssh(node, "sh -c 'cat /etc/bramble/*.nk; cat /etc/bramble/route-password 2>/dev/null || :'")
+        found |= set(listed.split())
+    found |= {path.read_text().strip() for path in bed.access.glob("*.nk")}
+    for credentials in bed.state.glob("config/nats/context/*.creds"):
+        found |= {line for line in credentials.read_text().splitlines() if line.startswith("SU")}
+    return found
 
-    assert len(password) == 40
-    assert password not in bed.ssh("node1", 'sh -c \'cat /proc/[0-9]*/cmdline | tr "\\0" " "\'')
-    assert password not in installed.output
+
+def test_no_secret_is_in_what_a_run_says_or_in_any_command_line(
+    bed: Bed, installed: Play, commands_seen: set[str]
+) -> None:
+    secrets = collect_secrets(bed)
+
+    assert len(secrets) >= 4 + len(NODES)
+    assert all(len(secret) >= 40 for secret in secrets)
+    assert len(commands_seen) > 100
+    assert [secret for secret in secrets if secret in installed.output] == []
+    assert [words for words in commands_seen if any(secret in words for secret in secrets)] == []
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_key_is_read_by_nobody_but_its_owner_and_stays_on_its_host(bed: Bed) -> None:
+    modes = bed.ssh("node1", "stat --format='%a %U %n' /etc/bramble/agent.nk /etc/bramble/controller.nk")
+    seeds = {node: bed.ssh(node, "cat /etc/bramble/agent.nk").strip() for node in NODES}
+
+    assert modes.splitlines() == ["600 root /etc/bramble/agent.nk", "600 root /etc/bramble/controller.nk"]
     readable = bed.ssh("node1", "runuser -u nobody -- sh -c 'cat /etc/bramble/* 2>/dev/null | wc -c'")
     assert readable.strip() == "0"
+    assert len(set(seeds.values())) == len(NODES)
+    elsewhere = [path for path in bed.state.rglob("config/**/*") if path.is_file()]
+    assert elsewhere
+    assert [path for path in elsewhere if any(seed in path.read_text() for seed in seeds.values())] == []
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_node_whose_key_is_revoked_is_out_at_once_and_comes_back_with_a_new_one(bed: Bed) -> None:
+    revoked = bed.bramble("access", "revoke", "node3", "--access", str(bed.access))
+    assert revoked.returncode == 0, revoked.stderr
+
+    wait_for("node3 is not live", lambda: find_live(bed) == {"node1", "node2"})
+    again = bed.play("site.yml", "--tags", "access")
+    assert again.code != 0
+    assert "the key of node3 was revoked" in again.output
+
+    bed.play("playbooks/rotate.yml", "--limit", "node3").expect_success()
+
+    wait_for("node3 is live again", lambda: find_live(bed) == set(NODES))
+
+
+@pytest.mark.usefixtures("installed")
+def test_keys_are_changed_under_a_stream_of_pictures_and_the_old_ones_are_refused(bed: Bed) -> None:
+    old = {node: bed.ssh(node, "cat /etc/bramble/agent.nk") for node in NODES}
+
+    stream = asyncio.run(ask_meanwhile(bed, "playbooks/rotate.yml"))
+
+    stream.play.expect_success()
+    assert stream.failed == []
+    assert stream.answered > 0
+    assert stream.fewest_serving >= len(NODES) - 1
+    assert wait_for_jobs(bed, stream.batch, stream.submitted) == {"done": stream.submitted}
+    assert all(bed.ssh(node, "cat /etc/bramble/agent.nk") != old[node] for node in NODES)
+    listed = [
+        json.loads(line)
+        for line in bed.bramble("access", "list", "--access", str(bed.access), "--json").stdout.splitlines()
+    ]
+    assert all(sum(user["name"] == node and not user["revoked_at"] for user in listed) == 1 for node in NODES)
+
+
+def find_live(bed: Bed) -> set[str]:
+    done = bed.bramble("status", "--context", "bed", "--json")
+    nodes = json.loads(done.stdout)["nodes"] if done.returncode == 0 else []
+    return {node["node"] for node in nodes if node["liveness"] == "live"}
 
 
 @pytest.mark.usefixtures("installed")
@@ -150,20 +248,33 @@ def test_cameras_are_added_changed_and_removed_as_they_are_declared(bed: Bed) ->
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_broken_release_goes_back_at_the_first_node_and_names_it(bed: Bed, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("breakage", "options", "reason"),
+    [
+        ("raise RuntimeError('broken on purpose')", (), "broken on purpose"),
+        ("await asyncio.Event().wait()", ("--extra-vars", "edge_agent_gate_s=12"), "Timed out"),
+    ],
+    ids=["crashes", "hangs"],
+)
+def test_a_broken_release_goes_back_at_the_first_node_and_names_it(
+    bed: Bed, tmp_path: Path, breakage: str, options: tuple[str, ...], reason: str
+) -> None:
     tree = tmp_path / "tree"
     shutil.copytree(bed.tree, tree)
     agent = tree / "edge_agent/agent.py"
-    agent.write_text(
-        agent.read_text() + "\n\nasync def run_agent(settings: Settings) -> None:\n    raise BusError('broken')\n"
-    )
+    agent.write_text(f"{agent.read_text()}\n\nasync def run_agent(settings: Settings) -> None:\n    {breakage}\n")
     build_bundles(tree)
     good = {node: bed.ssh(node, "readlink /opt/bramble/current").strip() for node in NODES}
 
-    play = bed.play("playbooks/upgrade.yml", tree=tree)
+    play = bed.play("playbooks/upgrade.yml", *options, tree=tree)
 
     assert play.code != 0
-    assert "node1 went back to" in play.output
+    said = " ".join(play.output.split())
+    told = re.search(r"node1 went back to \S+ after (\d+) s, because (.*)", said)
+    assert told, play.output[-6000:]
+    assert int(told[1]) <= ROLLBACK_S
+    assert reason in told[2]
+    assert "node2 went back" not in said
     assert {node: bed.ssh(node, "readlink /opt/bramble/current").strip() for node in NODES} == good
     bed.play("playbooks/verify.yml").expect_success()
 
@@ -176,7 +287,7 @@ def test_an_upgrade_under_a_stream_of_pictures_loses_none(bed: Bed, tmp_path: Pa
     build_bundles(tree)
     old = {node: bed.ssh(node, "readlink /opt/bramble/current").strip() for node in NODES}
 
-    stream = asyncio.run(_ask_meanwhile(bed, tree))
+    stream = asyncio.run(ask_meanwhile(bed, "playbooks/upgrade.yml", tree=tree))
 
     stream.play.expect_success()
     assert stream.failed == []
@@ -184,55 +295,17 @@ def test_an_upgrade_under_a_stream_of_pictures_loses_none(bed: Bed, tmp_path: Pa
     assert stream.fewest_serving >= len(NODES) - 1
     new = {node: bed.ssh(node, "readlink /opt/bramble/current").strip() for node in NODES}
     assert all(new[node] != old[node] for node in NODES)
-
-
-@dataclass(frozen=True)
-class Stream:
-    """What became of the pictures that were asked about while a playbook ran."""
-
-    play: Play
-    answered: int
-    failed: list[str]
-    fewest_serving: int
-
-
-async def _ask_meanwhile(bed: Bed, tree: Path) -> Stream:
-    """Ask about pictures without a pause for as long as an upgrade takes.
-
-    A lone controller is away for the moment of its own restart: a picture that nobody took then is asked about again.
-    """
-    playing = asyncio.create_task(asyncio.to_thread(bed.play, "playbooks/upgrade.yml", tree=tree))
-    failed, answered, serving = [], 0, [len(NODES)]
-    while not playing.done():
-        done = await asyncio.to_thread(
-            bed.bramble, "infer", *[str(PICTURE)] * 20, "--model", "mobilenet_v2", "--context", "bed", "--json",
-            "--in-flight", "2", "--deadline-ms", "10000",
-        )  # fmt: skip
-        outcomes = [json.loads(line) for line in done.stdout.splitlines()]
-        failed += [json.dumps(each) for each in outcomes if "error" in each.get("result", each) and not _untaken(each)]
-        answered += sum("result" in each for each in outcomes)
-        status = await asyncio.to_thread(bed.bramble, "status", "--context", "bed", "--json")
-        nodes = json.loads(status.stdout)["nodes"] if status.returncode == 0 else []
-        if len(nodes) == len(NODES):  # a controller that has just started has not heard of every node yet
-            serving += [sum(_serves(node) for node in nodes)]
-    return Stream(await playing, answered, failed, min(serving))
-
-
-def _untaken(outcome: dict[str, dict[str, str]]) -> bool:
-    return "no controller does" in outcome.get("error", {}).get("message", "")
-
-
-def _serves(node: dict[str, Any]) -> bool:
-    beat = node["heartbeat"]
-    ready = any(report["state"] == "ready" for report in beat.get("shards", ()))
-    return node["liveness"] == "live" and not beat.get("draining") and ready
+    assert wait_for_jobs(bed, stream.batch, stream.submitted) == {"done": stream.submitted}
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_backup_brings_back_what_a_reset_has_deleted(bed: Bed, before: dict[str, set[str]], tmp_path: Path) -> None:
     added = bed.bramble("camera", "add", "yard", "push:", "--model", "mobilenet_v2", "--context", "bed")
     assert added.returncode == 0, added.stderr
-    secret = bed.ssh("node2", "cat /etc/bramble/password")
+    for node in NODES:
+        bed.ssh(node, "systemctl stop bramble-agent")
+    submit_jobs(bed, "night", range(JOBS))
+    secrets = collect_secrets(bed)
     where = ("--extra-vars", json.dumps({"backup_dir": str(tmp_path / "backup")}))
 
     bed.play("playbooks/backup.yml", *where).expect_success()
@@ -243,7 +316,7 @@ def test_a_backup_brings_back_what_a_reset_has_deleted(bed: Bed, before: dict[st
     bed.play("site.yml").expect_success()
     bed.play("playbooks/restore.yml", *where).expect_success()
 
-    assert bed.ssh("node2", "cat /etc/bramble/password") == secret
+    assert collect_secrets(bed) == secrets
     cameras = bed.bramble("camera", "list", "--context", "bed", "--json").stdout
     assert [json.loads(line)["camera"] for line in cameras.splitlines()] == ["yard"]
-    bed.play("playbooks/verify.yml").expect_success()
+    assert wait_for_jobs(bed, "night", JOBS) == {"done": JOBS}

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.markers import Marker
+from packaging.utils import parse_wheel_filename
 
 COMPONENTS = ("agent", "broker", "controller")
 FETCH_S = 900
@@ -159,20 +160,53 @@ def fetch_wheels(root: Path, target: Target, out: Path) -> Path:
     platforms += [f"--platform=manylinux2014_{target.machine}", f"--platform=linux_{target.machine}"]
     version = f"--python-version={target.python[0]}.{target.python[1]}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--require-hashes", "--only-binary=:all:", "--implementation=cp", version, *platforms]
+    command += ["--require-hashes", "--prefer-binary", "--implementation=cp", version, *platforms]
     with tempfile.TemporaryDirectory(prefix="half-", dir=wheelhouse.parent) as scratch:
         half = Path(scratch) / "wheels"
         lock = Path(scratch) / "fetch.lock"
         lock.write_text("\n".join(lock_lines(root, target)) + "\n", "utf-8")
         _run([*command, "--dest", str(half), "--requirement", str(lock)], FETCH_S)
-        half.rename(wheelhouse)
+        for source in half.glob("*.tar.gz"):
+            build_pure(source)
+        try:
+            half.rename(wheelhouse)
+        except OSError:
+            if not wheelhouse.exists():  # another run was faster; both fetched the same
+                raise
     return wheelhouse
 
 
-def lock_lines(root: Path, target: Target, *, installer: bool = True) -> list[str]:
-    """Return what a target needs, a pinned and hashed requirement a line."""
+def build_pure(source: Path) -> None:
+    """Replace a package that is published as source alone by its wheel.
+
+    Raises:
+        BundleError: it is not pure Python, so what is built here would not run on a node.
+
+    """
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    with tempfile.TemporaryDirectory(dir=source.parent) as built:
+        _run([*pip, "--wheel-dir", built, str(source)], BUILD_S)
+        [wheel] = Path(built).iterdir()
+        if not wheel.name.endswith("-none-any.whl"):
+            raise BundleError(f"{source.name} has no wheel for the nodes, and is not pure Python")
+        wheel.rename(source.parent / wheel.name)
+    source.unlink()
+
+
+def lock_wheels(wheels: Iterable[Path]) -> str:
+    """Return what a node is to install, with the hashes of the very wheels that it is given; pip itself is not."""
+    lines = []
+    for wheel in sorted(wheels):
+        name, version, _, _ = parse_wheel_filename(wheel.name)
+        if name != "pip":
+            lines.append(f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
+    return "".join(lines)
+
+
+def lock_lines(root: Path, target: Target) -> list[str]:
+    """Return what a target needs, pip included, a pinned and hashed requirement a line."""
     locks = [root / "requirements" / f"{component}.lock" for component in target.components]
-    locks += [Path(__file__).parent / "installer.lock"] if installer else []
+    locks.append(Path(__file__).parent / "installer.lock")
     chosen: dict[str, str] = {}
     for lock in locks:
         chosen |= select_requirements(lock.read_text("utf-8"), target)
@@ -181,16 +215,13 @@ def lock_lines(root: Path, target: Target, *, installer: bool = True) -> list[st
 
 def build_environment(root: Path, target: Target, path: Path, out: Path) -> None:
     """Write the bundle of everything that is not Bramble's own."""
-    wheels = fetch_wheels(root, target, out)
-    lock = "\n".join(lock_lines(root, target, installer=False)) + "\n"
-    pack(_describe(target, name_environment(root, target), lock), wheels.glob("*.whl"), path)
+    wheels = sorted(fetch_wheels(root, target, out).glob("*.whl"))
+    pack(_describe(target, name_environment(root, target), lock_wheels(wheels)), wheels, path)
 
 
 def build_release(target: Target, name: str, wheel: Path, pip: Iterable[Path], path: Path) -> None:
     """Write the bundle of Bramble's own wheel."""
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    lock = f"bramble-edge=={wheel.name.split('-')[1]} --hash=sha256:{digest}\n"
-    pack(_describe(target, name, lock), (wheel, *pip), path)
+    pack(_describe(target, name, lock_wheels([wheel])), (wheel, *pip), path)
 
 
 def _describe(target: Target, name: str, lock: str) -> dict[str, bytes]:

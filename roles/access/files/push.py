@@ -1,0 +1,56 @@
+# ruff: noqa: INP001 - run by ansible as a script, in no package
+"""Gives the servers the account as the operator's directory has it now: roles, and who is shut out.
+
+    python push.py --access DIR [--check]
+
+prints ``{"changed": true}`` where they went by another one until now; with ``--check`` they still do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from cli.access.authority import Authority
+from cli.access.enforce import push_account
+from wire.bus import Link
+from wire.context import Context
+from wire.errors import BrambleError
+
+ASK_S = 5.0
+
+
+async def push(authority: Authority, *, check: bool) -> bool:
+    """Tell whether the servers went by another account, and unless ``check`` give them this one."""
+    claim, pair = authority.system_user()
+    record = authority.record
+    context = Context(url=record.url, ca=record.ca, user_jwt=claim, user_seed=pair.reveal_seed())
+    link = await Link.open(context, name="bramble-push")
+    try:
+        known = await link.request(f"$SYS.REQ.ACCOUNT.{authority.account}.CLAIMS.LOOKUP", within=ASK_S)
+    finally:
+        await link.close()
+    changed = known.data.decode("ascii", "replace") != authority.account_claim()
+    if changed and not check:
+        await push_account(authority)
+    return changed
+
+
+def main() -> None:
+    """Push."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--access", type=Path, required=True)
+    parser.add_argument("--check", action="store_true", help="change nothing, only tell what would be")
+    found = parser.parse_args()
+    try:
+        changed = asyncio.run(push(Authority.open(found.access), check=found.check))
+    except BrambleError as error:
+        sys.exit(f"error: {error}\nremedy: {error.remedy or 'are the servers up?'}")
+    print(json.dumps({"changed": changed}))  # noqa: T201 - the answer
+
+
+if __name__ == "__main__":
+    main()

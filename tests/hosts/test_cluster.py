@@ -1,0 +1,91 @@
+"""Three servers that keep everything three times, on three booted nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from tests.hosts.conftest import NODES, PYTHON, ROOT, Bed, Play, wait_for
+from tests.hosts.meanwhile import PICTURE, ask_meanwhile, wait_for_jobs
+
+pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
+
+SERVERS = ("--inventory", str(ROOT / "tests/hosts/three_servers.yml"))
+HEALTH = """python3 -c 'import urllib.request as url; print(url.urlopen("http://127.0.0.1:8222/healthz").status)'"""
+STARTED = "stat --format=%Y.%i /proc/1"
+
+
+@pytest.fixture(scope="module")
+def installed(bed: Bed) -> Play:
+    return bed.play("site.yml", *SERVERS).expect_success()
+
+
+def ask(bed: Bed, subject: str, question: object = None) -> dict[str, Any]:
+    words = [json.dumps(question)] if question is not None else []
+    done = bed.run(*PYTHON, "-m", "tests.hosts.ask_jetstream", str(bed.access), subject, *words)
+    answer: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {"error": done.stderr}
+    return answer
+
+
+@pytest.mark.usefixtures("installed")
+def test_three_servers_keep_everything_three_times(bed: Bed) -> None:
+    streams = ask(bed, "STREAM.LIST")["streams"]
+
+    assert {each["config"]["name"] for each in streams} >= {"KV_config", "OBJ_models"}
+    assert {each["config"]["name"]: each["config"]["num_replicas"] for each in streams} == {
+        each["config"]["name"]: len(NODES) for each in streams
+    }
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_cluster_goes_on_when_the_host_of_its_leading_server_loses_power(bed: Bed) -> None:
+    def lead() -> str:
+        return str(ask(bed, "STREAM.INFO.KV_config").get("cluster", {}).get("leader"))
+
+    def make_lead() -> bool:  # a server that has only just caught up may decline
+        ask(bed, "STREAM.LEADER.STEPDOWN.KV_config", {"placement": {"preferred": "node2"}})
+        return lead() == "node2"
+
+    def add_camera() -> bool:
+        done = bed.bramble("camera", "add", "yard", "push:", "--model", "mobilenet_v2", "--context", "bed")
+        return done.returncode == 0
+
+    wait_for("node2 leads", make_lead)
+
+    bed.order("cut 2")
+
+    wait_for("the servers that are left take a camera", add_camera)
+    assert lead() in {"node1", "node3"}
+    done = bed.bramble("infer", *[str(PICTURE)] * 10, "--model", "mobilenet_v2", "--context", "bed", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {json.loads(line)["result"]["nodes"][-1] for line in done.stdout.splitlines()} <= {"node1", "node3"}
+
+    bed.order("boot 2")
+
+    wait_for("node2 has caught up", lambda: bed.try_ssh("node2", HEALTH).stdout.strip() == "200")
+    bed.play("playbooks/verify.yml", *SERVERS).expect_success()
+
+
+@pytest.mark.usefixtures("installed")
+def test_hosts_reboot_one_after_the_other_and_no_picture_is_lost(bed: Bed) -> None:
+    boots = {node: bed.ssh(node, STARTED) for node in NODES}
+
+    stream = asyncio.run(ask_meanwhile(bed, "playbooks/reboot.yml", *SERVERS))
+
+    stream.play.expect_success()
+    assert stream.failed == []
+    assert stream.answered > 0
+    assert wait_for_jobs(bed, stream.batch, stream.submitted) == {"done": stream.submitted}
+    assert all(bed.ssh(node, STARTED) != boots[node] for node in NODES)
+
+
+@pytest.mark.usefixtures("installed")
+def test_three_servers_are_not_made_one_that_would_forget_everything(bed: Bed) -> None:
+    play = bed.play("site.yml", "--tags", "nats_server")  # without the other two
+
+    assert play.code != 0
+    assert "would not take its streams along" in " ".join(play.output.split())
+    assert ask(bed, "STREAM.INFO.KV_config")["config"]["num_replicas"] == len(NODES)
