@@ -96,6 +96,15 @@ class GuardedClient(Client):
             return {MALFORMED: "unreadable"}
         return found
 
+    def abort(self) -> None:
+        """End at once whatever a failed :meth:`close` has left running; nothing is sent any more."""
+        for task in (self._reconnection_task, self._reading_task, self._ping_interval_task, self._flusher_task):
+            if task is not None:
+                task.cancel()
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
+
     async def _process_connect_init(self) -> None:
         transport = self._transport
         assert transport is not None  # nats-py has just opened it

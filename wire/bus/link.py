@@ -14,6 +14,7 @@ from nats.aio.subscription import Subscription as NatsSubscription
 from wire.bus.client import (
     MALFORMED,
     ROLES_REMEDY,
+    GuardedClient,
     find_violation,
     is_slow_consumer,
     is_unknown_user,
@@ -34,6 +35,11 @@ from wire.redact import redact_url
 
 MAX_REFUSALS = 256
 """So many subjects that were refused are told apart; more are told again."""
+
+PUBLISH_S = 2.0
+"""With more on its way than the client may hold, a publish waits for a server that may have died unnoticed."""
+
+CLOSE_S = 2.0
 
 _log = logging.getLogger("bramble.bus")
 
@@ -93,7 +99,7 @@ class Link:
 
     def __init__(self, where: str = "") -> None:
         self._where = where
-        self._client: Client
+        self._client: GuardedClient
         self._on_reconnect: list[Callable[[], None]] = []
         self._on_end: list[Callable[[], None]] = []
         self._refused_subjects: set[tuple[str, str]] = set()
@@ -158,7 +164,10 @@ class Link:
 
         """
         try:
-            await self._client.publish(subject, payload, reply, dict(headers) if headers else None)
+            async with asyncio.timeout(PUBLISH_S):
+                await self._client.publish(subject, payload, reply, dict(headers) if headers else None)
+        except TimeoutError as error:
+            raise BusError(f"the NATS server takes nothing: publishing on {subject} waited {PUBLISH_S:g} s") from error
         except nats.errors.MaxPayloadError as error:
             raise TooLargeError(
                 f"a payload of {len(payload)} bytes is above the server's limit of {self.max_payload}",
@@ -252,7 +261,12 @@ class Link:
                 await self.flush(within=1.0)
             except BusError as error:
                 _log.warning("closing with messages unsent", extra={"action": "close", "error": str(error)})
-        await self._client.close()
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._client.close()
+        except (TimeoutError, OSError) as error:  # it died with much on its way; nats-py writes to the dead socket
+            _log.warning("the connection was cut off", extra={"action": "close", "error": repr(error)})
+            self._client.abort()
 
     async def _note_error(self, error: Exception) -> None:
         if is_slow_consumer(error):

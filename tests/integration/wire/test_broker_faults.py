@@ -1,4 +1,4 @@
-"""A server whose disk is full: a small file system of its own, filled by somebody else."""
+"""A server that is away, and one whose disk is full: a small file system of its own, filled by somebody else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,29 @@ from wire.bus import Bus, Received
 from wire.errors import BusError
 from wire.service import Reply, Service
 
+KEPT_BYTES = 4 << 20  # 2 MiB in the client, and as much in a socket whose end was not yet noticed
+CHUNK_BYTES = 128 << 10
 STORE_MIB = 24
+
+
+async def test_what_waits_for_a_server_that_is_away_is_bounded_and_does_not_hinder_the_end(tmp_path: Path) -> None:
+    broker = Broker.start(tmp_path / "broker")
+    try:
+        async with Bus.connect(broker.context, name="test") as bus:
+            broker.stop()
+            assert await publish_until_refused(bus, bytes(CHUNK_BYTES)) <= KEPT_BYTES + CHUNK_BYTES
+    finally:
+        broker.stop()
+
+
+async def publish_until_refused(bus: Bus, payload: bytes) -> int:
+    """Return how many bytes were taken before."""
+    for number in range(256):
+        try:
+            await bus.data.publish("results.door.m", payload)
+        except BusError:
+            return number * len(payload)
+    pytest.fail("nothing was refused")
 
 
 @pytest.fixture
