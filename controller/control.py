@@ -125,7 +125,9 @@ class ControlDesk:
         try:
             reply = await self._link.request(subject, b"{}", within=COMMAND_S)
         except NoRespondersError as error:
-            raise BadRequestError(f"no node {name!r} listens", remedy="see `bramble nodes`") from error
+            raise BadRequestError(
+                f"no node {name!r} is connected", remedy="`bramble nodes` lists those that are"
+            ) from error
         if refusal := error_from_json(reply.data):
             raise refusal
         return Reply(reply.data, _JSON)
