@@ -40,7 +40,7 @@ def wait_for_jobs(bed: Bed, batch: str, count: int) -> dict[str, int]:
     deadline = time.monotonic() + JOBS_S
     while True:
         done = bed.bramble("jobs", "results", batch, "--context", "bed")
-        ends = Counter(json.loads(line)["state"] for line in done.stdout.splitlines())
+        ends = Counter(json.loads(line)["end"] for line in done.stdout.splitlines())
         if ends.total() >= count or time.monotonic() > deadline:
             return dict(ends)
         select.select([], [], [], 0.5)
