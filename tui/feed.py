@@ -252,8 +252,8 @@ async def _ask(bus: Bus, subject: str, payload: bytes, *, within: float) -> Rece
     try:
         reply = await bus.control.request(subject, payload, within=within)
     except NoRespondersError as error:
-        what = "no such node is connected" if subject.startswith("node.") else "no controller answers"
-        raise NoRespondersError(what, remedy="`bramble local` starts a whole cluster on this machine") from error
+        remedy = "`bramble local` starts a whole cluster on this machine"
+        raise NoRespondersError("no controller answers", remedy=remedy) from error
     if any(name.lower() == headers.ERROR.lower() for name in reply.headers or {}):
         raise error_from_json(reply.data) or InternalError(f"an error reply cannot be read: {reply.data[:200]!r}")
     return reply

@@ -28,7 +28,7 @@ from tui.picture import open_picture, read_frame_time
 from tui.state import Dashboard, Phase, fold
 from tui.updates import Update, Wants
 from wire.context import load_context, save_context
-from wire.errors import BadRequestError, BusError
+from wire.errors import BadRequestError
 from wire.messages import CameraConfig
 
 pytestmark = pytest.mark.e2e
@@ -106,7 +106,7 @@ async def test_what_the_dashboard_asks_for_is_done_and_shown(simulated: LocalPro
         await watched.until(lambda board: phase(board, "yard") == "")
         with pytest.raises(BadRequestError, match="there is no camera 'yard'"):
             await feed.act(RemoveCamera("yard"))
-        with pytest.raises(BusError, match="no such node is connected"):
+        with pytest.raises(BadRequestError, match="no node 'nobody' is connected"):
             await feed.act(Drain("nobody"))
 
 
