@@ -172,6 +172,8 @@ class Dispatcher:
         pursuit.absent = isinstance(failure, NoRespondersError)
         if pursuit.absent:
             return  # its node is barred, until it is back
+        # What a node serves has changed a moment ago: what takes its place is about to be seated, here or elsewhere.
+        pursuit.absent = isinstance(failure, ModelRejectedError)
         if failure.node in slot.nodes:
             pursuit.without |= {(failure.node, slot.chain)}
         else:
