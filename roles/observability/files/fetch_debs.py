@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 APT_S = 600.0
 
@@ -43,6 +42,13 @@ def write_tree(root: Path, *, status: Path, architecture: str, sources: str) -> 
     return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
 
 
+def find_mirror() -> str:
+    """Return where this machine's own apt fetches from; empty where it does not know of any place."""
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    found = subprocess.run(command, check=False, capture_output=True, text=True, timeout=APT_S)
+    return next(iter(found.stdout.split()), "")
+
+
 def fetch(options: Sequence[str], archives: Path, packages: Sequence[str]) -> list[Path]:
     """Have apt fetch what is missing.
 
@@ -62,12 +68,15 @@ def main() -> None:
     parser.add_argument("--status", type=Path, required=True, help="the host's /var/lib/dpkg/status")
     parser.add_argument("--architecture", required=True, choices=["amd64", "arm64"])
     parser.add_argument("--suite", required=True, help="such as bookworm")
-    parser.add_argument("--mirror", default=MIRROR)
+    parser.add_argument("--mirror", default="", help="where to fetch from; default: where this machine does")
     parser.add_argument("--keyring", default=KEYRING, help="keys that the mirror signs with")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("packages", nargs="+")
     given = parser.parse_args()
-    sources = f"deb [signed-by={given.keyring}] {given.mirror} {given.suite} main\n"
+    mirror = given.mirror or find_mirror()
+    if not mirror:
+        sys.exit("apt on this machine knows of no mirror: name one with --mirror")
+    sources = f"deb [signed-by={given.keyring}] {mirror} {given.suite} main\n"
     given.out.mkdir(parents=True, exist_ok=True)
     for old in given.out.glob("*.deb"):
         old.unlink()
