@@ -19,7 +19,7 @@ from modelkit.manifest import InputSpec, Manifest, SimulatedSpec
 from wire.bus import Bus
 from wire.context import Context, save_context
 from wire.errors import BusError
-from wire.messages import ClusterStatus
+from wire.status import ClusterStatus
 
 MODEL = "bench"
 READY_S = 60.0

@@ -10,24 +10,15 @@ from modelkit.manifest import Manifest, encode_manifest
 from wire import headers, subjects
 from wire.audit import Note
 from wire.bus import Bus, Received, Stream
+from wire.cameras import CameraConfig, SourceReport, SourceRequest
 from wire.errors import AnswerTimeoutError, BadRequestError, InternalError, NoRespondersError, error_from_json
 from wire.findings import Examination
 from wire.headers import AnswerKind, InferOptions
 from wire.jobs import BatchRequest, ChunkDone, JobsReport
-from wire.messages import (
-    CameraConfig,
-    ClusterStatus,
-    Done,
-    Message,
-    NameRequest,
-    Result,
-    SourceReport,
-    SourceRequest,
-    decode,
-    encode,
-)
+from wire.messages import Done, Message, NameRequest, Result, decode, encode
 from wire.plans import PlanReport, PlanRequest, PlanState
 from wire.policies import ServingPolicy
+from wire.status import ClusterStatus
 
 ASK_S = 10.0
 PLAN_S = 900.0  # every node may have to time a model, those of one machine one after another

@@ -6,7 +6,7 @@ import msgspec
 
 from cli.tables import NONE, format_bytes
 from modelkit.manifest import Manifest
-from wire.messages import ModelStatus
+from wire.status import ModelStatus
 
 COLUMNS = ("MODEL", "VERSION", "TASK", "VARIANTS", "LIBRARY", "CLUSTER", "LICENCE")
 SHOWN_LABELS = 5

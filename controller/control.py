@@ -16,12 +16,14 @@ from modelkit.errors import ModelkitError
 from modelkit.manifest import decode_manifest
 from wire import subjects
 from wire.bus import Bucket, Link, Received
+from wire.cameras import CameraConfig, SourceReport, SourceRequest
 from wire.errors import BadRequestError, ModelRejectedError, NoRespondersError, error_from_json
 from wire.headers import FRAME
 from wire.ids import JOBS, REQUESTS
-from wire.messages import CameraConfig, ClusterStatus, Done, NameRequest, SourceReport, SourceRequest, decode, encode
+from wire.messages import Done, NameRequest, decode, encode
 from wire.policies import ServingPolicy
 from wire.service import Reply
+from wire.status import ClusterStatus
 
 REMOVAL_S = 5.0
 COMMAND_S = 5.0

@@ -50,11 +50,13 @@ from controller.tracing.open import open_tracer
 from controller.watch import Watch
 from wire import subjects
 from wire.bus import BlobStore, Bucket, Bus
+from wire.cameras import CameraConfig
 from wire.errors import BusError
 from wire.health import judge_cluster
 from wire.ids import JOBS, REQUESTS
-from wire.messages import CameraConfig, ClusterStatus, Result, encode
+from wire.messages import Result, encode
 from wire.service import Service
+from wire.status import ClusterStatus
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
 TICK_S = 0.25

@@ -19,8 +19,9 @@ from controller.lane import Lane
 from controller.results import Results
 from wire import subjects
 from wire.bus import Link
+from wire.cameras import CameraConfig, CameraStatus
 from wire.errors import BrambleError, BusError
-from wire.messages import CameraConfig, CameraStatus, Event, Result, encode
+from wire.messages import Event, Result, encode
 
 MOTION_EVENT_S = 5.0
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.cameras.pacing import FrameLimit, admit
 from controller.ladder import STEPS, Ladder, Reading, Rung, climb
-from wire.messages import LadderPolicy
+from wire.cameras import LadderPolicy
 
 ACCELERATORS = ("edgetpu",)
 

@@ -21,10 +21,11 @@ from controller.standby import Standby
 from wire import subjects
 from wire.bus import Bucket, Received
 from wire.errors import BadRequestError, BusError
-from wire.messages import Heartbeat, NodeStatus, Shard, ShardState, decode
+from wire.messages import Heartbeat, Shard, ShardState, decode
 from wire.plans import ModelPlan
 from wire.policies import ServingPolicy
 from wire.precision import Precision
+from wire.status import NodeStatus
 
 FORGET_S = 3600.0
 """A dead node is shown for so long."""

@@ -13,9 +13,10 @@ from controller.results import Results
 from controller.sight import SightKeeper
 from wire import subjects
 from wire.bus import Bucket, Link, Received
+from wire.cameras import CameraConfig, CameraStatus
 from wire.errors import BadRequestError, BusError, InternalError, NoCapacityError, error_from_json
 from wire.headers import ERROR, FRAME
-from wire.messages import CameraConfig, CameraStatus, decode, encode
+from wire.messages import decode, encode
 from wire.service import error_headers
 
 SNAPSHOT_S = 5.0

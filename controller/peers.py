@@ -12,9 +12,11 @@ import msgspec
 
 from wire import subjects
 from wire.bus import Received
+from wire.cameras import CameraConfig, CameraStatus
 from wire.errors import BadRequestError
-from wire.messages import CameraConfig, CameraStatus, ControllerStatus, Counts, decode
+from wire.messages import Counts, decode
 from wire.redact import redact_url
+from wire.status import ControllerStatus
 
 LOST = "controller_lost"
 """How the frames ended that were open when their controller died."""

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from modelkit.manifest import Manifest
 from wire.cuts import cut_id
-from wire.messages import Assignment, NodeStatus, Shard, ShardState
+from wire.messages import Assignment, Shard, ShardState
 from wire.plans import AUTOMATIC, Layout, ModelPlan, PlannedStage
+from wire.status import NodeStatus
 
 PREFERENCE = ("edgetpu", "cpu-int8", "cpu-f32", "onnx", "simulated")
 """Best first: by speed on small machines; a node only simulates what it cannot run."""

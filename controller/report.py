@@ -13,7 +13,7 @@ from controller.peers import Peers, add_counts
 from controller.proofs.prover import Prover
 from controller.results import Results
 from modelkit.manifest import Manifest
-from wire.messages import ClusterStatus, ControllerStatus, ModelStatus
+from wire.status import ClusterStatus, ControllerStatus, ModelStatus
 
 
 class Reporter:

@@ -14,7 +14,8 @@ import msgspec
 
 from notifier.settings import Mqtt, Sighting
 from notifier.state import Sights
-from wire.messages import CameraStatus, ClusterStatus, NodeStatus
+from wire.cameras import CameraStatus
+from wire.status import ClusterStatus, NodeStatus
 from wire.troubles import Troubles
 
 ONLINE, OFFLINE = b"online", b"offline"

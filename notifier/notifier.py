@@ -18,7 +18,8 @@ from wire.bus import Bus, Received
 from wire.errors import BadRequestError, BrambleError
 from wire.findings import Finding
 from wire.health import judge_cluster, judge_silence
-from wire.messages import ClusterStatus, Result, decode, encode
+from wire.messages import Result, decode, encode
+from wire.status import ClusterStatus
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 from wire.troubles import Troubles, fold_findings
 

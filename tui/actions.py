@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wire.messages import CameraConfig
+from wire.cameras import CameraConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ from tui.source import Source
 from tui.state import Dashboard, Phase, fold
 from tui.texts import printable
 from tui.updates import Update, Wants
+from wire.cameras import CameraConfig
 from wire.errors import BrambleError
-from wire.messages import CameraConfig
 
 REPAINT_S = 0.1
 """Updates closer together than this are painted together."""

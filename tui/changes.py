@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.severity import judge_node
-from wire.messages import ClusterStatus, NodeStatus
+from wire.status import ClusterStatus, NodeStatus
 
 Change = tuple[str, str, str]
 """Source, kind, and text."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tui.severity import Verdict, judge_camera, judge_node
 from tui.texts import NONE, format_bytes, format_span, printable
+from wire.cameras import CameraStatus
 from wire.health import frame_age
-from wire.messages import CameraStatus, NodeStatus
 from wire.redact import redact_url
+from wire.status import NodeStatus
 
 Fact = tuple[str, str]
 

@@ -34,8 +34,9 @@ from wire.errors import (
     NoRespondersError,
     error_from_json,
 )
-from wire.messages import ClusterStatus, Done, Event, NameRequest, Result, decode, encode
+from wire.messages import Done, Event, NameRequest, Result, decode, encode
 from wire.redact import redact_url
+from wire.status import ClusterStatus
 
 PERIOD_S = 1.0
 ASK_S = 2.0  # for what is asked every second

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tui.severity import Severity, Verdict, judge_cluster
 from tui.state import Dashboard, Phase
 from tui.texts import format_ms, format_span, printable
-from wire.messages import ClusterStatus
+from wire.status import ClusterStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from wire.messages import ClusterStatus
+from wire.status import ClusterStatus
 
 VIEWS = ("overview", "events", "results", "trends")
 

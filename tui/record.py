@@ -16,7 +16,8 @@ from tui.feed import LiveFeed
 from tui.recording import EventRecord, Record, ResultRecord, StatusRecord, write_recording
 from tui.updates import EventTaken, ResultsTaken, StatusTaken, Update, Wants
 from wire.context import load_context
-from wire.messages import ClusterStatus, Result
+from wire.messages import Result
+from wire.status import ClusterStatus
 
 RESULT_PERIOD_S = 0.5
 

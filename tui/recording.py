@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from wire.errors import BadRequestError
-from wire.messages import ClusterStatus, Event, NotNegative, Result
+from wire.messages import Event, NotNegative, Result
+from wire.status import ClusterStatus
 
 MAX_BYTES = 64 << 20
 """More than this, unpacked, is no recording of ours."""

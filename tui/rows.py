@@ -11,8 +11,10 @@ from tui.severity import Severity, judge_camera, judge_model, judge_node
 from tui.state import LogLine
 from tui.texts import NONE, format_bytes, format_clock, format_count, format_ms, format_span, printable
 from tui.trends import count_lost
+from wire.cameras import CameraStatus
 from wire.health import frame_age
-from wire.messages import CameraStatus, ClusterStatus, ModelStatus, NodeStatus, Result, ShardReport, ShardState
+from wire.messages import Result, ShardReport, ShardState
+from wire.status import ClusterStatus, ModelStatus, NodeStatus
 
 MARK = Column("mark", " ", 1)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from wire.cameras import CameraStatus
 from wire.health import BUSY, HOT_C, LATE_S, frame_age
-from wire.messages import CameraStatus, ClusterStatus, ModelStatus, NodeStatus, ShardState
+from wire.messages import ShardState
+from wire.status import ClusterStatus, ModelStatus, NodeStatus
 
 
 class Severity(IntEnum):

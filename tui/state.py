@@ -19,7 +19,8 @@ from tui.updates import (
     StatusTaken,
     Update,
 )
-from wire.messages import ClusterStatus, Result
+from wire.messages import Result
+from wire.status import ClusterStatus
 
 LOG_LINES = 500
 RESULTS = 300

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wire.messages import ClusterStatus, Counts
+from wire.messages import Counts
+from wire.status import ClusterStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wire.messages import ClusterStatus, Event, Result
+from wire.messages import Event, Result
+from wire.status import ClusterStatus
 
 
 @dataclass(frozen=True, slots=True)

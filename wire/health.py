@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wire.cameras import CameraStatus
 from wire.findings import Finding, Severity
 from wire.jobs import QueueStatus
-from wire.messages import CameraStatus, ClusterStatus, Heartbeat, ModelStatus, NodeStatus, ShardState
+from wire.messages import Heartbeat, ShardState
+from wire.status import ClusterStatus, ModelStatus, NodeStatus
 
 HOT_C = 80.0
 """From here a Raspberry Pi slows itself down: https://www.raspberrypi.com/documentation/computers/config_txt.html"""

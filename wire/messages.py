@@ -15,7 +15,7 @@ from wire.cuts import CutId
 from wire.errors import BadRequestError, ErrorBody
 from wire.ids import MAX_STAGES, Digest, Token
 from wire.precision import Precision
-from wire.tiles import GridSides, Region, TileReport, Tiles
+from wire.tiles import GridSides, Region, TileReport
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -242,41 +242,7 @@ class Event(Message, frozen=True, omit_defaults=True):
     frame: str = ""
 
 
-# --- cameras -----------------------------------------------------------------------------------------------------
-
-
-class Motion(Message, frozen=True):
-    """When a frame without motion is gated. Shares are of the picture's area."""
-
-    threshold: Share = 0.01
-    hold_s: NotNegative = 2.0  # frames pass for this long after the last motion
-    keepalive_s: Positive = 10.0  # one frame passes this often all the same
-
-
-class LadderPolicy(Message, frozen=True, omit_defaults=True):
-    """What a camera wants at least, and what it may fall back to, when the cluster cannot give all."""
-
-    min_fps: Annotated[float, Meta(gt=0, le=240)] = 1.0  # answered frames a second, or all where fewer come
-    fallback: Token | None = None  # a smaller model
-
-
-class CameraConfig(Message, frozen=True, omit_defaults=True):
-    """A camera as its user wants it. ``url`` may hold a password: print ``str(config)`` never, ``redacted`` always."""
-
-    camera: Token
-    url: Annotated[str, Meta(min_length=1, max_length=2048)]
-    models: Annotated[tuple[Token, ...], Meta(min_length=1, max_length=16)]
-    fps: Positive | None = None
-    max_width: Annotated[int, Meta(ge=16, le=16384)] | None = None
-    motion: Motion | None = None
-    deadline_ms: Annotated[int, Meta(ge=10, le=600_000)] = 2000
-    threshold: Share | None = None
-    controller: Token | None = None  # the only one that may read it, such as the one with the USB camera
-    tiles: Tiles | None = None  # None: frames are looked at as a whole
-    ladder: LadderPolicy | None = None  # None: never degraded, whatever becomes of the frames
-
-    def __repr__(self) -> str:
-        return f"CameraConfig({self.camera!r}, models={self.models!r})"
+# --- the ledger, requests ------------------------------------------------------------------------------------------
 
 
 class Counts(Message, frozen=True):
@@ -290,123 +256,10 @@ class Counts(Message, frozen=True):
     open: Count = 0
 
 
-class CameraStatus(Message, frozen=True, omit_defaults=True):
-    """A camera's state, once a second. ``source`` is the redacted URL."""
-
-    camera: Token
-    source: str
-    models: tuple[Token, ...]
-    phase: str  # starting | live | blind | ended
-    reason: str
-    since: float
-    fps: NotNegative
-    frames: Count
-    restarts: Count
-    counts: Counts
-    last_frame_at: float | None = None
-    seconds_blind: NotNegative = 0.0
-    jitter_ms: NotNegative = 0.0  # by which pictures come early or late, of late
-    codec: str = ""
-    controller: str = ""  # whose word this is; empty where nobody has the camera
-    degraded: dict[str, str] = msgspec.field(default_factory=dict)  # by model: its rung, where that is not "full"
-
-
-# --- what an operator asks of the controllers ----------------------------------------------------------------------
-
-
-class NodeStatus(Message, frozen=True, omit_defaults=True):
-    """A node as the controller sees it."""
-
-    node: Token
-    liveness: str  # live | suspect | dead
-    age_s: NotNegative  # of the last heartbeat
-    heartbeat: Heartbeat
-    in_flight: Count = 0  # the controller's own count
-    fenced: dict[str, str] = msgspec.field(default_factory=dict)  # why, by model: wrong answers keep it from serving
-
-
-class CutStatus(Message, frozen=True, omit_defaults=True):
-    """How far a cut of a model is. Frames take it when each stage has a node that has proved itself."""
-
-    cut: CutId
-    whole: Digest  # of the artefact that was cut
-    ready: tuple[tuple[Token, ...], ...]  # nodes that say they are ready, a stage
-    proved: tuple[tuple[Token, ...], ...]  # those of them over which the known picture got its known answer
-    problem: str = ""  # why one of them failed
-
-
-class ModelStatus(Message, frozen=True, omit_defaults=True):
-    """A model as the cluster serves it."""
-
-    model: Token
-    version: str
-    task: str
-    licence: str
-    variants: tuple[str, ...]
-    nodes_ready: tuple[Token, ...]
-    cuts: tuple[CutStatus, ...] = ()
-    primary: tuple[Token, ...] = ()  # nodes that are to serve it; the others stand by
-    standing_by: tuple[Token, ...] = ()
-
-
-class ControllerStatus(Message, frozen=True):
-    """A controller's duties and its own ledger, once a second. Each controller counts for itself."""
-
-    controller: Token
-    session: str
-    at: float
-    version: str
-    uptime_s: NotNegative
-    plans: bool  # it has the task of planning
-    cameras: tuple[Token, ...]  # that it owns
-    counts: Counts
-    latency_ms: dict[str, float]
-    metrics_url: str = ""
-    liveness: str = "live"  # live | dead; set by whoever tells of it
-
-
-class ClusterStatus(Message, frozen=True):
-    """Everything that a controller can tell at a glance."""
-
-    controller: Token  # whose word this is
-    at: float
-    counts: Counts  # of all controllers
-    latency_ms: dict[str, float]  # p50, p95, p99 of the recent results
-    nodes: tuple[NodeStatus, ...]
-    cameras: tuple[CameraStatus, ...]
-    models: tuple[ModelStatus, ...]
-    metrics_url: str = ""
-    controllers: tuple[ControllerStatus, ...] = ()
-
-
 class NameRequest(Message, frozen=True):
     """A request that is about one camera, node or model."""
 
     name: Token
-
-
-class SourceRequest(Message, frozen=True):
-    """A request to try a camera's URL without adding it."""
-
-    url: Annotated[str, Meta(min_length=1, max_length=2048)]
-    timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
-
-    def __repr__(self) -> str:
-        return "SourceRequest(…)"
-
-
-class SourceReport(Message, frozen=True, omit_defaults=True):
-    """What a try of a camera's URL found."""
-
-    ok: bool
-    source: str  # redacted
-    codec: str = ""
-    width: Count = 0
-    height: Count = 0
-    fps: NotNegative = 0.0
-    first_frame_s: NotNegative = 0.0
-    problem: str = ""
-    remedy: str = ""
 
 
 class Done(Message, frozen=True):

@@ -10,19 +10,10 @@ from cli.connection import context_option, open_cluster, run
 from cli.output import Exit, Failure, json_option, print_error, print_json
 from cli.tables import Table, format_seconds, print_table
 from cli.tile_options import make_tiles, only_option, overlap_option, tiles_option
+from wire.cameras import CameraConfig, CameraStatus, LadderPolicy, Motion, SourceReport, SourceRequest
 from wire.errors import BadRequestError
 from wire.ids import check_token
-from wire.messages import (
-    CameraConfig,
-    CameraStatus,
-    Done,
-    LadderPolicy,
-    Motion,
-    SourceReport,
-    SourceRequest,
-    decode,
-    encode,
-)
+from wire.messages import Done, decode, encode
 from wire.redact import redact_url
 
 COLUMNS = ("CAMERA", "STATE", "FPS", "FRAMES", "INFERRED", "GATED", "DROPPED", "FAILED", "BLIND", "MODELS", "SOURCE")

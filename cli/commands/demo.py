@@ -23,8 +23,9 @@ from cli.local.local_cluster import LocalSpec, run_local
 from cli.output import json_option, print_json, print_note
 from cli.signals import Ending, end_on_signals
 from cli.tables import print_table
+from wire.cameras import CameraConfig
 from wire.errors import BadRequestError, BrambleError, BusError, InternalError
-from wire.messages import CameraConfig, ClusterStatus
+from wire.status import ClusterStatus
 
 CAMERA = "street"
 MODELS = ("ssd_mobilenet_v2", "mobilenet_v2")

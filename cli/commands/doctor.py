@@ -22,7 +22,7 @@ from wire.context import Context, load_context
 from wire.errors import AnswerTimeoutError, BadRequestError, BrambleError, NoRespondersError
 from wire.findings import Finding, Health, Severity, judge_health
 from wire.jobs import QueueStatus
-from wire.messages import ClusterStatus
+from wire.status import ClusterStatus
 
 MONITOR_S = 5.0
 MAX_PAGE = 1 << 20

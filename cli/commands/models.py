@@ -23,8 +23,9 @@ from modelkit.library import Library
 from modelkit.manifest import DetectSpec, Manifest, Task
 from wire.errors import BadRequestError, BusError, NotAuthorisedError
 from wire.ids import check_token
-from wire.messages import Done, ModelStatus
+from wire.messages import Done
 from wire.policies import ServingPolicy
+from wire.status import ModelStatus
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

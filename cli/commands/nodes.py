@@ -10,7 +10,8 @@ import click
 from cli.connection import context_option, open_cluster, run
 from cli.output import json_option, print_json
 from cli.tables import NONE, Table, format_bytes, format_ms, print_table
-from wire.messages import Done, NodeStatus, ShardReport, ShardState
+from wire.messages import Done, ShardReport, ShardState
+from wire.status import NodeStatus
 
 COLUMNS = ("NODE", "STATE", "SEEN", "LOAD", "BUSY", "MEMORY", "TEMP", "MODELS")
 

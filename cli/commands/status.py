@@ -7,7 +7,8 @@ import click
 from cli.connection import context_option, open_cluster, run
 from cli.output import json_option, print_json
 from cli.tables import format_ms, join_counts
-from wire.messages import ClusterStatus, ControllerStatus, Counts
+from wire.messages import Counts
+from wire.status import ClusterStatus, ControllerStatus
 
 _ENDS = ("p50", "p95", "p99")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from wire.messages import ClusterStatus, Result
+from wire.messages import Result
+from wire.status import ClusterStatus
 
 SHOWN_RESULTS = 8
 SHOWN_NOTES = 4

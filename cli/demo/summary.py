@@ -8,7 +8,8 @@ import msgspec
 
 from cli.commands.cameras import describe_reasons
 from cli.tables import Table, format_ms
-from wire.messages import ClusterStatus, Counts
+from wire.messages import Counts
+from wire.status import ClusterStatus
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from cli.commands.status import describe_counts, describe_state
 from cli.demo.state import DemoState
 from cli.output import printable
 from cli.tables import NONE, Table, format_ms, format_seconds, render_table
-from wire.messages import CameraStatus, NodeStatus
+from wire.cameras import CameraStatus
+from wire.status import NodeStatus
 
 NODE_COLUMNS = ("NODE", "STATE", "LOAD", "QUEUE", "RESULTS", "TIME A FRAME", "TEMP")
 CAMERA_COLUMNS = ("CAMERA", "STATE", "FPS", "AGE", "OFFERED", "INFERRED", "DROPPED", "FAILED")

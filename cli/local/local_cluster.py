@@ -29,8 +29,8 @@ from modelkit.library import Library
 from modelkit.manifest import Manifest
 from wire.context import Context, load_context
 from wire.errors import AnswerTimeoutError, InternalError, NoRespondersError
-from wire.messages import ClusterStatus
 from wire.permissions import Role
+from wire.status import ClusterStatus
 
 OPERATOR = "operator"
 READY_S = 120.0  # first start: every node proves every model in a child process of its own

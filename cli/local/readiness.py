@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wire.errors import ModelRejectedError
-from wire.messages import ClusterStatus, ShardState
+from wire.messages import ShardState
+from wire.status import ClusterStatus
 
 
 def list_missing(status: ClusterStatus, *, nodes: Sequence[str], models: Sequence[str]) -> list[str]:

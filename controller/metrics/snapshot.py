@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from wire.findings import Finding
 from wire.jobs import QueueStatus
-from wire.messages import ClusterStatus, Counts
+from wire.messages import Counts
+from wire.status import ClusterStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from itertools import product
 from controller.ladder import Rung
 from controller.metrics.family import Family, Kind, Sample
 from controller.metrics.snapshot import Snapshot
+from wire.cameras import CameraStatus
 from wire.findings import Severity
 from wire.health import CHECKS
-from wire.messages import CameraStatus, NodeStatus, ShardReport, ShardState
+from wire.messages import ShardReport, ShardState
+from wire.status import NodeStatus
 
 PARTS = ("wait", "network", "queue", "decode", "preprocess", "infer", "postprocess")
 PHASES = ("starting", "live", "blind", "ended")

@@ -23,8 +23,9 @@ from wire import subjects
 from wire.bus import Bus
 from wire.cancellation import heed_cancellation
 from wire.errors import BrambleError, BusError, NoCapacityError, UnknownModelError
-from wire.messages import Event, NodeStatus, encode
+from wire.messages import Event, encode
 from wire.plans import AUTOMATIC, Layout, ModelPlan, PlannedStage, PlanOption, PlanReport, PlanRequest, PlanState
+from wire.status import NodeStatus
 
 TICK_S = 1.0
 LOOK_S = 5.0

@@ -13,9 +13,9 @@ from controller.surveying.book import Book
 from controller.surveying.surveyor import Surveyor
 from wire import subjects
 from wire.bus import Bus
-from wire.messages import NodeStatus
 from wire.plans import ModelPlan
 from wire.profiles import LinkProfile, Profile
+from wire.status import NodeStatus
 
 
 class Plans:

@@ -16,7 +16,8 @@ from wire import subjects
 from wire.bus import Link
 from wire.errors import BrambleError, BusError
 from wire.ids import new_frame_id
-from wire.messages import CutStatus, Event, encode
+from wire.messages import Event, encode
+from wire.status import CutStatus
 
 TRIAL_S = 30.0
 FIRST_RETRY_S = 5.0

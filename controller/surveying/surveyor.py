@@ -23,9 +23,10 @@ from modelkit.manifest import Manifest
 from wire import subjects
 from wire.bus import Bus
 from wire.errors import BadRequestError, BrambleError, error_from_json
-from wire.messages import Heartbeat, NodeStatus, Shard, decode, encode
+from wire.messages import Heartbeat, Shard, decode, encode
 from wire.plans import PlanRequest
 from wire.profiles import LinkProfile, Profile, ProfileRequest
+from wire.status import NodeStatus
 
 FRAME_BYTES = 60_000
 """A picture as cameras send it, where the model has no known one."""

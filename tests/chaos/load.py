@@ -13,10 +13,11 @@ from cli.cluster import Cluster
 from tests.chaos.record import Ended, Ledger, Live, Record, Request
 from wire import subjects
 from wire.bus import FullError, Received, TakenError
+from wire.cameras import CameraConfig
 from wire.errors import BrambleError, BusError
 from wire.headers import InferOptions
 from wire.jobs import JobOutcome, name_job
-from wire.messages import CameraConfig, Result, decode
+from wire.messages import Result, decode
 
 MODEL = "mobilenet_v2"
 BATCH = "chaos"

@@ -27,9 +27,9 @@ from tui.feed import LiveFeed
 from tui.picture import open_picture, read_frame_time
 from tui.state import Dashboard, Phase, fold
 from tui.updates import Update, Wants
+from wire.cameras import CameraConfig
 from wire.context import load_context, save_context
 from wire.errors import BadRequestError
-from wire.messages import CameraConfig
 
 pytestmark = pytest.mark.e2e
 

@@ -8,21 +8,10 @@ from collections.abc import Iterable
 from tui.actions import Action
 from tui.source import Put
 from tui.updates import Update, Wants
+from wire.cameras import CameraStatus
 from wire.errors import BadRequestError
-from wire.messages import (
-    CameraStatus,
-    ClusterStatus,
-    Counts,
-    Detection,
-    Heartbeat,
-    ModelStatus,
-    NodeStatus,
-    Result,
-    Shard,
-    ShardReport,
-    ShardState,
-    Timings,
-)
+from wire.messages import Counts, Detection, Heartbeat, Result, Shard, ShardReport, ShardState, Timings
+from wire.status import ClusterStatus, ModelStatus, NodeStatus
 
 AT = 1_760_000_000.0
 DIGEST = "ab" * 32

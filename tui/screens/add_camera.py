@@ -11,8 +11,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, SelectionList
 
 from tui.texts import printable
+from wire.cameras import CameraConfig
 from wire.errors import BadRequestError
-from wire.messages import CameraConfig, decode, encode
+from wire.messages import decode, encode
 
 
 class AddCameraScreen(ModalScreen[CameraConfig | None]):

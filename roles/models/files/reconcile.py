@@ -29,8 +29,9 @@ from modelkit.errors import ModelkitError
 from modelkit.library import Library
 from modelkit.manifest import Manifest, encode_manifest
 from wire import subjects
+from wire.cameras import CameraConfig
 from wire.errors import BrambleError
-from wire.messages import CameraConfig, decode
+from wire.messages import decode
 
 READ_S = 15.0
 

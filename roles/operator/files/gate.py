@@ -22,7 +22,8 @@ from cli.connection import open_cluster
 from cli.local.readiness import list_missing
 from wire.errors import AnswerTimeoutError, BrambleError, NoRespondersError
 from wire.headers import InferOptions
-from wire.messages import ClusterStatus, Result
+from wire.messages import Result
+from wire.status import ClusterStatus
 
 POLL_S = 0.2
 ASK_S = 2.0

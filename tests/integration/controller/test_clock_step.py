@@ -16,7 +16,8 @@ from tests.agent_testing.models import simulated_manifest
 from tests.agent_testing.running_agent import RunningAgent
 from wire import subjects
 from wire.bus import Bus, Received
-from wire.messages import CameraConfig, CameraStatus, Result, decode, encode
+from wire.cameras import CameraConfig, CameraStatus
+from wire.messages import Result, decode, encode
 from wire.systemd import Notifier
 
 WITHIN_S = 40.0

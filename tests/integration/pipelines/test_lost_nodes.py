@@ -19,7 +19,8 @@ from wire.bus import Received
 from wire.cuts import cut_id
 from wire.errors import error_from_json
 from wire.headers import DEADLINE
-from wire.messages import Assignment, ClusterStatus, Event, Result, Shard, decode, encode
+from wire.messages import Assignment, Event, Result, Shard, decode, encode
+from wire.status import ClusterStatus
 
 SPEC = SimulatedSpec(seconds=0.06, operators=3, activation_bytes=50_000)
 STAGES = 3

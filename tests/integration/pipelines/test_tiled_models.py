@@ -16,8 +16,9 @@ from tests.agent_testing.running_agent import shard_of
 from wire import subjects
 from wire.errors import BadRequestError
 from wire.headers import InferOptions
-from wire.messages import Assignment, ClusterStatus, Result, Shard, encode
+from wire.messages import Assignment, Result, Shard, encode
 from wire.plans import PlanRequest
+from wire.status import ClusterStatus
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 

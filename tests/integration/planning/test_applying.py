@@ -16,8 +16,9 @@ from wire import subjects
 from wire.bus import Received
 from wire.errors import BrambleError
 from wire.headers import InferOptions
-from wire.messages import ClusterStatus, Event, Result, ShardState, decode
+from wire.messages import Event, Result, ShardState, decode
 from wire.plans import PlanRequest
+from wire.status import ClusterStatus
 
 SPEC = SimulatedSpec(seconds=0.03, operators=12, activation_bytes=20_000, memory_bytes=120_000_000)
 TWO = PlanRequest(model=MODEL, stages=2)

@@ -7,19 +7,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from wire.messages import (
-    CameraStatus,
-    ClusterStatus,
-    Counts,
-    Heartbeat,
-    ModelStatus,
-    NodeStatus,
-    Result,
-    Shard,
-    ShardReport,
-    ShardState,
-    Timings,
-)
+from wire.cameras import CameraStatus
+from wire.messages import Counts, Heartbeat, Result, Shard, ShardReport, ShardState, Timings
+from wire.status import ClusterStatus, ModelStatus, NodeStatus
 
 
 @pytest.fixture

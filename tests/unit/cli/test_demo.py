@@ -11,8 +11,10 @@ from cli.demo.state import DemoState
 from cli.demo.summary import is_balanced, summarise, tabulate
 from cli.demo.view import describe_progress, render
 from cli.tables import align
+from wire.cameras import CameraStatus
 from wire.errors import ErrorBody, ErrorCode
-from wire.messages import CameraStatus, ClusterStatus, Counts, Detection, ModelStatus, NodeStatus, Result, ShardReport
+from wire.messages import Counts, Detection, Result, ShardReport
+from wire.status import ClusterStatus, ModelStatus, NodeStatus
 
 PERSON = Detection(label="Person", index=0, score=0.9, box=(0.0, 0.0, 1.0, 1.0))
 

@@ -14,18 +14,11 @@ from cli.doctor import broker, selection
 from cli.doctor.report import print_findings, sum_up
 from wire import health
 from wire.bus.survey import ServerReport, StoreUse
+from wire.cameras import CameraStatus
 from wire.errors import BadRequestError
 from wire.findings import Finding, Health, Severity, judge_health
-from wire.messages import (
-    CameraStatus,
-    ClusterStatus,
-    ControllerStatus,
-    Counts,
-    ModelStatus,
-    NodeStatus,
-    ShardReport,
-    ShardState,
-)
+from wire.messages import Counts, ShardReport, ShardState
+from wire.status import ClusterStatus, ControllerStatus, ModelStatus, NodeStatus
 
 NOW = 1_800_000_000.0
 DAY = 86400.0

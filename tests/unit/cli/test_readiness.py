@@ -6,7 +6,8 @@ import pytest
 
 from cli.local.readiness import list_missing
 from wire.errors import ModelRejectedError
-from wire.messages import ClusterStatus, ModelStatus, NodeStatus, ShardReport, ShardState
+from wire.messages import ShardReport, ShardState
+from wire.status import ClusterStatus, ModelStatus, NodeStatus
 
 
 def test_a_cluster_whose_nodes_serve_all_they_were_given_is_ready(

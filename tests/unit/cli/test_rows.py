@@ -8,19 +8,10 @@ from cli.commands import cameras, infer, nodes, results, status
 from cli.model_list import Entry, merge
 from cli.model_list import row as model_row
 from modelkit.manifest import InputSpec, Manifest
+from wire.cameras import CameraStatus
 from wire.errors import ErrorBody, ErrorCode
-from wire.messages import (
-    CameraStatus,
-    Class,
-    ClusterStatus,
-    Counts,
-    Detection,
-    ModelStatus,
-    NodeStatus,
-    Result,
-    ShardReport,
-    ShardState,
-)
+from wire.messages import Class, Counts, Detection, Result, ShardReport, ShardState
+from wire.status import ClusterStatus, ModelStatus, NodeStatus
 
 BOX = (0.0, 0.0, 1.0, 1.0)
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from controller.control_door import describe
 from wire import subjects
-from wire.messages import CameraConfig, NameRequest, encode
+from wire.cameras import CameraConfig
+from wire.messages import NameRequest, encode
 
 
 def subject(noun: str = "camera", verb: str = "add", user: str = "ann") -> str:

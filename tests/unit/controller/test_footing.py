@@ -12,7 +12,7 @@ from controller.ladder import Rung
 from tests.testing.simulated_nodes import SimulatedNode
 from tests.testing.virtual_time import run_virtually
 from tests.unit.controller.test_lane import MODEL, Bench
-from wire.messages import LadderPolicy
+from wire.cameras import LadderPolicy
 
 FPS = 10
 POLICY = LadderPolicy(min_fps=2.0)

@@ -16,7 +16,8 @@ from controller.results import Results
 from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode, seat_whole
 from tests.testing.virtual_time import run_virtually
 from wire.bus import Link
-from wire.messages import Counts, LadderPolicy, Result, decode
+from wire.cameras import LadderPolicy
+from wire.messages import Counts, Result, decode
 
 MODEL = "m"
 

@@ -20,18 +20,9 @@ from controller.metrics.metrics import OWN, Metrics, expose
 from controller.metrics.snapshot import Snapshot
 from controller.metrics.table import TABLE
 from tests.testing.heartbeats import make_heartbeat
-from wire.messages import (
-    CameraStatus,
-    ClusterStatus,
-    Counts,
-    Heartbeat,
-    ModelStatus,
-    NodeStatus,
-    Shard,
-    ShardReport,
-    ShardState,
-    Timings,
-)
+from wire.cameras import CameraStatus
+from wire.messages import Counts, Heartbeat, Shard, ShardReport, ShardState, Timings
+from wire.status import ClusterStatus, ModelStatus, NodeStatus
 
 ROOT = Path(__file__).parents[3]
 

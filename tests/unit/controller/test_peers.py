@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.peers import LOST, Heard, add_counts, close_accounts, judge
-from wire.messages import CameraConfig, CameraStatus, ControllerStatus, Counts
+from wire.cameras import CameraConfig, CameraStatus
+from wire.messages import Counts
+from wire.status import ControllerStatus
 
 CONFIG = CameraConfig(camera="door", url="rtsp://u:secret@h/p", models=("m",))
 REASONS = st.dictionaries(st.sampled_from(["superseded", LOST, "internal"]), st.integers(1, 9))

@@ -8,8 +8,9 @@ from controller.placement import assign, find_missing
 from modelkit.manifest import Manifest
 from tests.testing.heartbeats import make_heartbeat
 from tests.unit.controller.test_placement import make_manifest
-from wire.messages import NodeStatus, Shard, ShardReport, ShardState
+from wire.messages import Shard, ShardReport, ShardState
 from wire.plans import AUTOMATIC, Layout, ModelPlan, PlannedStage, PlanRequest
+from wire.status import NodeStatus
 
 MANIFEST = make_manifest("net", "cpu-f32", "cpu-int8")
 RUNS = ("cpu-f32", "cpu-int8")

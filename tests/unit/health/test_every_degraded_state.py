@@ -17,19 +17,11 @@ from controller.metrics.metrics import expose
 from controller.metrics.snapshot import Snapshot
 from tests.testing.heartbeats import make_heartbeat
 from wire import health
+from wire.cameras import CameraStatus
 from wire.findings import Finding, Health, judge_health
 from wire.jobs import QueueStatus
-from wire.messages import (
-    CameraStatus,
-    ClusterStatus,
-    ControllerStatus,
-    Counts,
-    ModelStatus,
-    NodeStatus,
-    Shard,
-    ShardReport,
-    ShardState,
-)
+from wire.messages import Counts, Shard, ShardReport, ShardState
+from wire.status import ClusterStatus, ControllerStatus, ModelStatus, NodeStatus
 from wire.troubles import fold_findings
 
 AT = 1_800_000_000.0

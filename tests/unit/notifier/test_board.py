@@ -14,8 +14,10 @@ from notifier.board import compose, slug
 from notifier.settings import Mqtt, Sighting
 from notifier.state import Seen
 from tests.testing.heartbeats import make_heartbeat
+from wire.cameras import CameraStatus
 from wire.findings import Finding, Severity
-from wire.messages import CameraStatus, ClusterStatus, Counts, NodeStatus
+from wire.messages import Counts
+from wire.status import ClusterStatus, NodeStatus
 from wire.troubles import Trouble
 
 SETTINGS = Mqtt(host="localhost")

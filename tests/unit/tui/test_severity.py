@@ -4,7 +4,8 @@ import pytest
 
 from tests.tui_testing.boards import AT, make_camera, make_node, make_report, make_status
 from tui.severity import Severity, judge_camera, judge_cluster, judge_model, judge_node
-from wire.messages import NodeStatus, ShardState
+from wire.messages import ShardState
+from wire.status import NodeStatus
 
 
 @pytest.mark.parametrize(

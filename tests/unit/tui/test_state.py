@@ -18,7 +18,8 @@ from tui.updates import (
     StatusTaken,
     Update,
 )
-from wire.messages import ClusterStatus, Event
+from wire.messages import Event
+from wire.status import ClusterStatus
 
 
 def board_of(*updates: Update, now: float = 0.0) -> Dashboard:

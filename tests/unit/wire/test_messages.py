@@ -8,20 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wire import errors, messages
+from wire.cameras import CameraConfig, SourceRequest
 from wire.errors import BadRequestError, BrambleError, ErrorCode, error_from_json
-from wire.messages import (
-    CameraConfig,
-    Counts,
-    Detection,
-    Heartbeat,
-    Message,
-    Result,
-    Shard,
-    SourceRequest,
-    Timings,
-    decode,
-    encode,
-)
+from wire.messages import Counts, Detection, Heartbeat, Message, Result, Shard, Timings, decode, encode
 
 KINDS = [k for _, k in inspect.getmembers(messages, inspect.isclass) if issubclass(k, Message) and k is not Message]
 tokens = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)

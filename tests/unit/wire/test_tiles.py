@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wire.cameras import CameraConfig
 from wire.errors import BadRequestError
 from wire.headers import OVERLAP, REGION, TILES, WHOLE, Hop, InferOptions, WorkOrder
-from wire.messages import CameraConfig, decode, encode
+from wire.messages import decode, encode
 from wire.tiles import MAX_TILES, Tiles, read_region, read_tiles, write_region
 
 tiles = st.builds(
