@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 LOCK := requirements/all.lock
 READY := .venv/.ready
 
-.PHONY: help demo test check lint unit format lock clean nats-cli bench chaos ansible lint-ansible test-hosts test-aarch64 audit sbom
+.PHONY: help demo test check lint unit format lock clean nats-cli bench chaos soak ansible lint-ansible test-hosts test-aarch64 audit sbom
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ bench: $(READY) ## short benchmarks, as a table
 
 chaos: $(READY) ## kill and freeze parts of a loaded cluster by a seed: make chaos SEED=1 SECONDS=120; the report is in out/chaos
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --seconds $(or $(SECONDS),120)
+
+soak: $(READY) ## hours of gentle load: does anything grow? make soak HOURS=2; the report with its picture is in out/soak
+	$(BIN)/python -m tests.chaos.soak --hours $(or $(HOURS),2)
 
 nats-cli: ## the real nats command, where Go is on the machine (the tests drive it)
 	@if command -v go >/dev/null; then \

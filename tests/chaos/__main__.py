@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 
+from tests.chaos.course import Course
 from tests.chaos.report import to_html, to_markdown
 from tests.chaos.run import run
-from tests.chaos.schedule import Kind
+from tests.chaos.schedule import Kind, draw
 from tests.chaos.verdict import judge
 from wire.logs import configure_logging
 
@@ -30,17 +32,10 @@ def main() -> int:
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    record = asyncio.run(
-        run(
-            found.seed,
-            seconds=found.seconds,
-            nodes=found.nodes,
-            controllers=found.controllers,
-            log=found.out / "cluster.log",
-            say=say,
-            kinds=found.only or tuple(Kind),
-        )
-    )
+    kinds = found.only or tuple(Kind)
+    choose = partial(draw, found.seed, seconds=found.seconds, kinds=kinds)
+    course = Course(found.seed, found.seconds, choose, nodes=found.nodes, controllers=found.controllers)
+    record = asyncio.run(run(course, log=found.out / "cluster.log", say=say))
     findings = judge(record)
     report = to_markdown(record, findings)
     (found.out / "report.md").write_text(report, "utf-8")

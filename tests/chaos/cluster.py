@@ -13,9 +13,11 @@ from typing import Any
 
 import psutil
 
+from tests.chaos.course import Course
 from tests.chaos.schedule import BROKER
 
 STOP_S = 30.0
+READER = "controller.cameras.reader"  # the module that a camera's process runs
 
 
 class ChaosCluster:
@@ -37,6 +39,22 @@ class ChaosCluster:
         """Let everything go on."""
         self.signal((BROKER, *self.controllers, *self.told["nodes"]), signal.SIGCONT)
 
+    def processes(self) -> Iterator[tuple[str, psutil.Process]]:
+        """Yield every process of the cluster with the name of its program; `bramble local` itself is one of them."""
+        yield "bramble local", psutil.Process(self._process.pid)
+        names = {BROKER, *self.controllers, *self.told["nodes"]}
+        for process in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                line = process.cmdline()
+                if line and line[0].endswith(BROKER):
+                    yield BROKER, process
+                elif found := names.intersection(line):
+                    yield found.pop(), process
+                elif READER in line:
+                    yield "camera reader", process
+                elif line:
+                    yield Path(next((part for part in line if part.endswith(".py")), line[0])).stem, process
+
     def _find(self, target: str) -> list[psutil.Process]:
         found = []
         for process in psutil.Process(self._process.pid).children(recursive=True):
@@ -48,7 +66,7 @@ class ChaosCluster:
 
 
 @contextmanager
-def run_cluster(*, nodes: int, controllers: int, log: Path) -> Iterator[ChaosCluster]:
+def run_cluster(course: Course, *, log: Path) -> Iterator[ChaosCluster]:
     """Run a cluster of simulated nodes for the time of the block; what it says goes to ``log``.
 
     Raises:
@@ -56,7 +74,8 @@ def run_cluster(*, nodes: int, controllers: int, log: Path) -> Iterator[ChaosClu
 
     """
     command = [sys.executable, "-m", "cli.main", "local", "--json", "--simulated"]
-    command += ["--nodes", str(nodes), "--controllers", str(controllers)]
+    command += ["--nodes", str(course.nodes), "--controllers", str(course.controllers)]
+    command += [part for model in course.models for part in ("--model", model)]
     with log.open("w") as notes:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=notes, text=True)
     try:
@@ -64,7 +83,8 @@ def run_cluster(*, nodes: int, controllers: int, log: Path) -> Iterator[ChaosClu
         line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"bramble local ended: {log.read_text('utf-8')}")
-        names = tuple(f"controller-{n}" for n in range(1, controllers + 1)) if controllers > 1 else ("local",)
+        many = course.controllers > 1
+        names = tuple(f"controller-{n}" for n in range(1, course.controllers + 1)) if many else ("local",)
         cluster = ChaosCluster(process, json.loads(line), names)
         try:
             yield cluster

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from cli.cluster import Cluster
+from tests.chaos.course import Pace
 from tests.chaos.record import Ended, Ledger, Live, Record, Request
 from wire import subjects
 from wire.bus import FullError, Received, TakenError
@@ -22,10 +23,7 @@ from wire.messages import Result, decode
 MODEL = "mobilenet_v2"
 BATCH = "chaos"
 DEADLINE_MS = 3000
-CAMERA_FPS = 5
-ASK_EVERY_S = 0.15
-SUBMIT_EVERY_S = 0.15
-LOOK_EVERY_S = 1.0
+AGAIN_S = 0.15  # from a job that the server did not take until it is submitted again
 
 
 def make_picture(number: int) -> bytes:
@@ -38,15 +36,16 @@ def make_picture(number: int) -> bytes:
 class Load:
     """Puts load on a cluster and records what comes of it. ``clock`` counts seconds from the start of the run."""
 
-    def __init__(self, cluster: Cluster, record: Record, clock: Callable[[], float]) -> None:
+    def __init__(self, cluster: Cluster, record: Record, clock: Callable[[], float], pace: Pace) -> None:
         self._cluster = cluster
         self._record = record
         self._clock = clock
+        self._pace = pace
 
     async def add_cameras(self) -> None:
         for camera in self._record.cameras:
             config = CameraConfig(
-                camera=camera, url=f"synthetic:?fps={CAMERA_FPS}", models=(MODEL,), deadline_ms=DEADLINE_MS
+                camera=camera, url=f"synthetic:?fps={self._pace.camera_fps}", models=(MODEL,), deadline_ms=DEADLINE_MS
             )
             await self._cluster.add_camera(config)
 
@@ -71,7 +70,7 @@ class Load:
             while True:
                 number += 1
                 group.create_task(self._ask_one(make_picture(number)))
-                await asyncio.sleep(ASK_EVERY_S)
+                await asyncio.sleep(self._pace.ask_every_s)
 
     async def _ask_one(self, picture: bytes) -> None:
         sent, code = self._clock(), ""
@@ -93,11 +92,11 @@ class Load:
             except TakenError:
                 pass  # the server had taken it, and its word was lost
             except (BusError, FullError):
-                await asyncio.sleep(SUBMIT_EVERY_S)
+                await asyncio.sleep(AGAIN_S)
                 continue
             self._record.submitted.add(job)
             number += 1
-            await asyncio.sleep(SUBMIT_EVERY_S)
+            await asyncio.sleep(self._pace.submit_every_s)
 
     async def collect(self) -> None:
         """Take down outcomes until cancelled."""
@@ -108,7 +107,7 @@ class Load:
         """Take down every controller's ledger now and then, until cancelled."""
         while True:
             self._record.ledgers += await self.read_ledgers()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(self._pace.look_every_s)
 
     async def read_ledgers(self) -> list[Ledger]:
         """Return the ledgers of the controllers that live; none where nobody can be asked."""

@@ -5,48 +5,50 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from cli.connection import open_cluster
 from tests.chaos.cluster import ChaosCluster, run_cluster
+from tests.chaos.course import CAMERAS, Course
 from tests.chaos.load import Load
 from tests.chaos.record import Record
-from tests.chaos.schedule import Fault, Kind, draw
+from tests.chaos.schedule import Fault
 
-CAMERAS = ("door", "yard")
 SETTLE_S = 60.0
 GRACE_S = 5.0
 
 
+Clock = Callable[[], float]  # seconds from the start of the run
+
+
 async def run(
-    seed: int,
+    course: Course,
     *,
-    seconds: float,
-    nodes: int,
-    controllers: int,
     log: Path,
     say: Callable[[str], None],
-    kinds: Sequence[Kind] = tuple(Kind),
+    watch: Callable[[ChaosCluster, Record, Clock], Awaitable[None]] | None = None,
 ) -> Record:
-    """Run once and return what was seen."""
-    record = Record(seed, seconds, CAMERAS)
-    with run_cluster(nodes=nodes, controllers=controllers, log=log) as cluster:
+    """Run once and return what was seen; ``watch`` looks on until the run is over."""
+    seconds = course.seconds
+    record = Record(course.seed, seconds, CAMERAS)
+    with run_cluster(course, log=log) as cluster:
         async with open_cluster(cluster.told["context"]) as client:
             started = time.monotonic()
 
             def clock() -> float:
                 return time.monotonic() - started
 
-            load = Load(client, record, clock)
+            load = Load(client, record, clock, course.pace)
             await load.add_cameras()
-            await load.settle(nodes=nodes, controllers=controllers, within=SETTLE_S)
+            await load.settle(nodes=course.nodes, controllers=course.controllers, within=SETTLE_S)
             record.recovered_s = None
             started = time.monotonic()
-            agents = cluster.told["nodes"]
-            faults = draw(seed, seconds=seconds, agents=agents, controllers=cluster.controllers, kinds=kinds)
+            faults = course.choose(cluster.told["nodes"], cluster.controllers)
             async with asyncio.TaskGroup() as group:
                 watching = [group.create_task(each) for each in (load.listen(), load.collect(), load.look())]
+                if watch is not None:
+                    watching.append(group.create_task(watch(cluster, record, clock)))
                 asking = group.create_task(load.ask())
                 submitting = group.create_task(load.submit(seconds - 2.0))
                 for fault in faults:
@@ -56,7 +58,7 @@ async def run(
                     group.create_task(_strike(cluster, fault))
                 await _until(clock, seconds)
                 asking.cancel()
-                await _finish(load, nodes=nodes, controllers=controllers, say=say)
+                await _finish(load, course, say)
                 submitting.cancel()
                 for task in watching:
                     task.cancel()
@@ -65,10 +67,10 @@ async def run(
     return record
 
 
-async def _finish(load: Load, *, nodes: int, controllers: int, say: Callable[[str], None]) -> None:
+async def _finish(load: Load, course: Course, say: Callable[[str], None]) -> None:
     """Wait until all is well and quiet; where that does not come, the verdict will say so."""
     try:
-        await load.settle(nodes=nodes, controllers=controllers, within=SETTLE_S)
+        await load.settle(nodes=course.nodes, controllers=course.controllers, within=SETTLE_S)
         await load.wind_up(within=SETTLE_S)
     except TimeoutError:
         say("time is up, and not everything is well")
@@ -84,5 +86,5 @@ async def _strike(cluster: ChaosCluster, fault: Fault) -> None:
     await asyncio.to_thread(cluster.signal, fault.targets, signal.SIGCONT)
 
 
-async def _until(clock: Callable[[], float], at: float) -> None:
+async def _until(clock: Clock, at: float) -> None:
     await asyncio.sleep(max(0.0, at - clock()))

@@ -60,10 +60,10 @@ class Fault:
 
 def draw(
     seed: int,
-    *,
-    seconds: float,
     agents: Sequence[str],
     controllers: Sequence[str],
+    *,
+    seconds: float,
     kinds: Sequence[Kind] = tuple(Kind),
 ) -> tuple[Fault, ...]:
     """Draw the faults of a run, of some kinds or of all, in order of time; the same seed draws the same.
@@ -78,7 +78,7 @@ def draw(
         kind = rng.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
         lasts = min(rng.uniform(*FREEZES_S), seconds - LAST_S - at) if kind in FREEZES else 0.0
         fault = Fault(round(at, 3), kind, _choose(rng, kind, agents, controllers), round(lasts, 3))
-        if kind not in FREEZES or _leaves_one(fault, faults, agents, controllers):
+        if kind not in FREEZES or (fault.lasts_s and _leaves_one(fault, faults, agents, controllers)):
             faults.append(fault)
         at += rng.uniform(*GAPS_S)
     return tuple(faults)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.course import Course
 from tests.chaos.run import run
+from tests.chaos.schedule import draw
 from tests.chaos.verdict import judge
 
 pytestmark = pytest.mark.e2e
@@ -16,6 +19,7 @@ pytestmark = pytest.mark.e2e
 async def test_nothing_is_lost_or_doubled_while_agents_controllers_and_the_broker_are_killed_and_frozen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = await run(seed=7, seconds=25.0, nodes=4, controllers=2, log=tmp_path / "cluster.log", say=print)
+    course = Course(7, 25.0, partial(draw, 7, seconds=25.0))
+    record = await run(course, log=tmp_path / "cluster.log", say=print)
     assert len({fault.kind for fault in record.faults}) >= 4
     assert [f"{each.claim}: {each.detail}" for each in judge(record) if not each.held] == [], capsys.readouterr().out

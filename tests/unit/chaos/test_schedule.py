@@ -11,7 +11,7 @@ names = st.integers(1, 5).map(lambda number: tuple(f"n{n}" for n in range(number
 
 
 def draw_run(seed: int, seconds: float, agents: tuple[str, ...]) -> tuple[Fault, ...]:
-    return draw(seed, seconds=seconds, agents=agents, controllers=("c1", "c2"))
+    return draw(seed, agents, ("c1", "c2"), seconds=seconds)
 
 
 @given(seeds, lengths, names)
@@ -49,5 +49,5 @@ def test_a_long_run_sees_every_kind_of_fault() -> None:
 
 @given(seeds, st.lists(st.sampled_from(Kind), min_size=1, unique=True))
 def test_only_the_kinds_that_were_asked_for_are_drawn(seed: int, kinds: list[Kind]) -> None:
-    faults = draw(seed, seconds=200, agents=("a", "b"), controllers=("c1", "c2"), kinds=kinds)
+    faults = draw(seed, ("a", "b"), ("c1", "c2"), seconds=200, kinds=kinds)
     assert {fault.kind for fault in faults} <= {*kinds}
