@@ -47,6 +47,7 @@ from controller.results import Results
 from controller.settings import Settings
 from controller.sight import SightKeeper
 from controller.tracing.open import open_tracer
+from controller.vitals import Vitals
 from controller.watch import Watch
 from wire import subjects
 from wire.bus import BlobStore, Bucket, Bus
@@ -61,8 +62,6 @@ from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
 TICK_S = 0.25
 STATUS_S = 1.0
-STALL_S = 2.0
-"""A loop that has not turned for so long is not healthy."""
 
 _log = logging.getLogger("bramble.controller")
 
@@ -89,7 +88,6 @@ class Controller:
         self._bus = bus
         self._config = config
         self._clock: Callable[[], float] = time.monotonic
-        self._turned = self._clock()
         self._version = version("bramble-edge")
         self._metrics = Metrics()
         self._tracer = open_tracer(
@@ -109,6 +107,7 @@ class Controller:
         self._nodes = Nodes(
             self._catalogue, self._pool, self._prover, assignments, self._clock, leads=lambda: self._keeper.plans
         )
+        self._vitals = Vitals(bus, self._catalogue, self._nodes, self._clock)
         self._fences = Fences(fences, self._nodes.reseat)
         self._nodes.fences = self._fences
         self._canaries = make_canaries(
@@ -264,8 +263,8 @@ class Controller:
             settings.metrics_host,
             settings.metrics_port,
             self._metrics.registry,
-            health=self._find_illness,
-            readiness=self._find_unreadiness,
+            health=self._vitals.find_illness,
+            readiness=self._vitals.find_unreadiness,
         )
         self._reporter.metrics_url = self._http.url
         self._metrics.show(self._take_snapshot())
@@ -337,7 +336,7 @@ class Controller:
 
     async def _tick(self) -> None:
         while True:
-            self._turned = self._clock()
+            self._vitals.note_turn()
             self._nodes.tick()
             self._fleet.raise_failures()
             await asyncio.sleep(TICK_S)
@@ -371,7 +370,7 @@ class Controller:
             version=self._version,
             status=status,
             ledger=self._results.ledger.lanes(cameras),
-            ready=not self._find_unreadiness(),
+            ready=not self._vitals.find_unreadiness(),
             connected=self._bus.connected,
             waiting=self._pool.waiting,
             redone=self._dispatcher.redone,
@@ -393,17 +392,3 @@ class Controller:
         own = {self._settings.id, ""} if self._keeper.plans else {self._settings.id}
         cameras = tuple(camera for camera in status.cameras if camera.controller in own)
         return msgspec.structs.replace(status, cameras=cameras)
-
-    def _find_illness(self) -> str:
-        silent = self._clock() - self._turned
-        return f"the event loop has not turned for {silent:.1f} s" if silent > STALL_S else ""
-
-    def _find_unreadiness(self) -> str:
-        if illness := self._find_illness():
-            return illness
-        if not self._bus.connected:
-            return "the NATS server cannot be reached"
-        if not self._catalogue.manifests:
-            return "no model is configured"
-        unserved = [m.name for m in self._catalogue.manifests if not self._nodes.ready_for(m.name)]
-        return f"no node is ready for {', '.join(unserved)}" if unserved else ""
