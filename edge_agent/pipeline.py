@@ -1,30 +1,25 @@
-"""The way of a frame through this node: one thread prepares and interprets, another infers.
+"""The way of a frame through this node: one thread takes it all the way, a second one the frame after it.
 
-So the next frame is decoded while the present one is inferred, and a runtime is only ever entered by one thread.
+So the next frame is decoded while the present one is inferred. A lock lets one thread at a time into the runtime. A
+thread for each step instead would be woken, and wake the event loop, three times a frame.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
 
 from edge_agent.backends.base import Activations, Findings, Prepared, Servable
 from wire.errors import DeadlineExceededError
 from wire.headers import WorkOrder
 from wire.messages import Timings
 
-if TYPE_CHECKING:
-    from edge_agent.backends.base import Array
-
 IN_FLIGHT = 2
 STUCK_S = 150.0
-"""How long a step of a frame may take, with that of the frame before it; beyond, the thread counts as lost."""
-
-T = TypeVar("T")
+"""How long a frame may take, with the frame before it; beyond, the thread counts as lost."""
 
 
 class StuckError(RuntimeError):
@@ -61,8 +56,8 @@ class Pipeline:
     """Runs frames, at most :data:`IN_FLIGHT` at a time, in the order of their coming."""
 
     def __init__(self) -> None:
-        self._pictures = ThreadPoolExecutor(1, "pictures")
-        self._inference = ThreadPoolExecutor(1, "inference")
+        self._threads = ThreadPoolExecutor(IN_FLIGHT, "frames")
+        self._runtime = threading.Lock()  # held while a model runs
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self.in_flight = 0
         self._busy_s = 0.0
@@ -96,46 +91,56 @@ class Pipeline:
 
     def close(self) -> None:
         """Let the threads end; one that is stuck is left behind."""
-        self._pictures.shutdown(wait=False, cancel_futures=True)
-        self._inference.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, servable: Servable, work: Work) -> Finished:
-        begun, prepared = await self._in_thread(
-            self._pictures, work, lambda: servable.prepare(work.payload, work.order)
-        )
+        loop = asyncio.get_running_loop()
+        finished: asyncio.Future[Finished] = loop.create_future()
+        stuck = loop.call_later(STUCK_S, _give_up, finished, work)
+        self._threads.submit(self._take_through, servable, work, loop, finished)
+        try:
+            return await finished
+        finally:
+            stuck.cancel()
+
+    def _take_through(
+        self,
+        servable: Servable,
+        work: Work,
+        loop: asyncio.AbstractEventLoop,
+        finished: asyncio.Future[Finished],
+    ) -> None:
+        """Do a frame in this thread, and tell the loop what came of it."""
+        found: Finished | BaseException
+        try:
+            found = self._do(servable, work)
+        except BaseException as error:  # noqa: BLE001 - whoever awaits the frame gets it
+            found = error
+        loop.call_soon_threadsafe(_settle, finished, found)
+
+    def _do(self, servable: Servable, work: Work) -> Finished:
+        begun = time.monotonic()
+        check_deadline(work, begun)
+        prepared = servable.prepare(work.payload, work.order)
         prepared_at = time.monotonic()
-        entered, (outputs, infer_ms) = await self._in_thread(
-            self._inference, work, lambda: _timed(lambda: servable.infer(prepared))
-        )
+        with self._runtime:
+            entered = time.monotonic()
+            check_deadline(work, entered)
+            outputs = servable.infer(prepared)
         inferred_at = time.monotonic()
-        resumed, (outcome, postprocess_ms) = await self._in_thread(
-            self._pictures, work, lambda: _timed(lambda: _interpret(servable, prepared, outputs, work.order))
-        )
-        waited = (begun - work.arrived) + (entered - prepared_at) + (resumed - inferred_at)
+        outcome = servable.interpret(prepared, outputs, work.order)
+        ended = time.monotonic()
         return Finished(
             outcome,
             prepared,
             Timings(
-                queue_ms=max(0.0, waited * 1e3),
+                queue_ms=max(0.0, (begun - work.arrived) + (entered - prepared_at)) * 1e3,
                 decode_ms=prepared.decode_ms,
                 preprocess_ms=prepared.preprocess_ms,
-                infer_ms=infer_ms,
-                postprocess_ms=postprocess_ms,
+                infer_ms=(inferred_at - entered) * 1e3,
+                postprocess_ms=(ended - inferred_at) * 1e3,
             ),
         )
-
-    async def _in_thread(self, thread: ThreadPoolExecutor, work: Work, do: Callable[[], T]) -> tuple[float, T]:
-        """Do one step in a thread, and say when it began."""
-
-        def step() -> tuple[float, T]:
-            begun = time.monotonic()
-            check_deadline(work, begun)
-            return begun, do()
-
-        try:
-            return await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(thread, step), STUCK_S)
-        except TimeoutError as error:
-            raise StuckError(f"frame {work.order.frame} has been in a thread for {STUCK_S:.0f} s") from error
 
 
 def check_deadline(work: Work, now: float) -> None:
@@ -152,13 +157,14 @@ def check_deadline(work: Work, now: float) -> None:
         )
 
 
-def _interpret(
-    servable: Servable, prepared: Prepared, outputs: Sequence[Array], order: WorkOrder
-) -> Findings | Activations:
-    return servable.interpret(prepared, outputs, order)
+def _settle(finished: asyncio.Future[Finished], found: Finished | BaseException) -> None:
+    if finished.done():
+        return  # given up, or cancelled
+    if isinstance(found, BaseException):
+        finished.set_exception(found)
+    else:
+        finished.set_result(found)
 
 
-def _timed(do: Callable[[], T]) -> tuple[T, float]:
-    started = time.perf_counter()
-    found = do()
-    return found, (time.perf_counter() - started) * 1e3
+def _give_up(finished: asyncio.Future[Finished], work: Work) -> None:
+    _settle(finished, StuckError(f"frame {work.order.frame} has been in a thread for {STUCK_S:.0f} s"))

@@ -102,7 +102,7 @@ class Servable(Protocol):
         """Decode and preprocess a picture; a later stage reads what the one before sent."""
 
     def infer(self, prepared: Prepared) -> Sequence[Array]:
-        """Run the model; only ever called from one thread."""
+        """Run the model; called by one thread at a time."""
 
     def interpret(self, prepared: Prepared, outputs: Sequence[Array], order: WorkOrder) -> Findings | Activations:
         """Make findings of the model's outputs, or what goes to the next stage."""
