@@ -7,7 +7,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from controller.latency import percentile
+from controller.results.latency import percentile
 from wire.bus import Bus
 from wire.errors import BrambleError, error_from_json
 

@@ -15,35 +15,35 @@ from controller.audit.desk import AuditDesk
 from controller.audit.recorder import Recorder
 from controller.canaries.fences import Fences
 from controller.canaries.path import make_canaries
-from controller.capture import Capture
 from controller.catalogue import Catalogue
-from controller.control import ControlDesk
-from controller.control_door import ControlDoor
+from controller.desks.control import ControlDesk
+from controller.desks.door import ControlDoor
+from controller.desks.pushes import PushDesk
+from controller.desks.rates import Rates
+from controller.desks.requests import RequestDesk
 from controller.dispatch.courier import BusCourier
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
 from controller.dispatch.remembering import AnswerCache, RememberingDispatcher
 from controller.dispatch.sliced import SlicedDispatcher
 from controller.fleet import Fleet
-from controller.footing import Footing
 from controller.http import HttpServer
 from controller.jobs.control import JobControl
 from controller.jobs.desk import JobDesk
-from controller.lane import Lane, LaneSettings
+from controller.lanes.capture import Capture
+from controller.lanes.footing import Footing
+from controller.lanes.lane import Lane, LaneSettings
 from controller.leases.keeper import LeaseKeeper
 from controller.metrics.metrics import Metrics
 from controller.metrics.snapshot import Snapshot
-from controller.nodes import Nodes
+from controller.nodes.nodes import Nodes
 from controller.ownership import Ownership
 from controller.peers import Peers
 from controller.plans.plans import Plans
 from controller.proofs.known_picture import KnownPictures
 from controller.proofs.prover import Prover
-from controller.pushes import PushDesk
-from controller.rates import Rates
 from controller.report import Reporter
-from controller.requests import RequestDesk
-from controller.results import Results
+from controller.results.results import Results
 from controller.settings import Settings
 from controller.sight import SightKeeper
 from controller.tracing.open import open_tracer

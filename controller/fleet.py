@@ -13,10 +13,10 @@ from controller.cameras.frame import Frame, FrameNotice
 from controller.cameras.motion import MotionPolicy
 from controller.cameras.source import parse_source
 from controller.cameras.state import CameraState
-from controller.capture import Capture
-from controller.ladder import Rung
-from controller.lane import Lane
-from controller.results import Results
+from controller.lanes.capture import Capture
+from controller.lanes.ladder import Rung
+from controller.lanes.lane import Lane
+from controller.results.results import Results
 from wire import subjects
 from wire.bus import Link
 from wire.cameras import CameraConfig, CameraStatus

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from controller import overlay
 from controller.fleet import Fleet
+from controller.lanes import overlay
 from controller.leases.keeper import LeaseKeeper
 from controller.peers import Peers
-from controller.results import Results
+from controller.results.results import Results
 from controller.sight import SightKeeper
 from wire import subjects
 from wire.bus import Bucket, Link, Received

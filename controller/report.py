@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from controller.catalogue import Catalogue
 from controller.leases.keeper import LeaseKeeper
-from controller.nodes import Nodes
+from controller.nodes.nodes import Nodes
 from controller.ownership import Ownership
 from controller.peers import Peers, add_counts
 from controller.proofs.prover import Prover
-from controller.results import Results
+from controller.results.results import Results
 from modelkit.manifest import Manifest
 from wire.status import ClusterStatus, ControllerStatus, ModelStatus
 

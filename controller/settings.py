@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.desks.rates import check_rate
 from controller.jobs.streams import check_disk
-from controller.rates import check_rate
 from wire.ids import check_token
 
 

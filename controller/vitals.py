@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from controller.catalogue import Catalogue
-from controller.nodes import Nodes
+from controller.nodes.nodes import Nodes
 from wire.bus import Bus
 
 STALL_S = 2.0

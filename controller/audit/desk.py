@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from controller.audit.recorder import Recorder
-from controller.control_door import ControlDoor
+from controller.desks.door import ControlDoor
 from wire import subjects
 from wire.audit import Deed, Note
 from wire.bus import Received

@@ -9,7 +9,7 @@ from controller.canaries.keeper import CanaryKeeper, Perch
 from controller.dispatch.candidate import Chain
 from controller.dispatch.job import Courier, Job
 from controller.dispatch.pool import Pool
-from controller.nodes import Nodes
+from controller.nodes.nodes import Nodes
 from controller.proofs.known_picture import KnownPictures, check_answer
 from wire.bus import Link
 from wire.headers import Hop

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from controller.catalogue import Catalogue
-from controller.control_door import ControlDoor
+from controller.desks.door import ControlDoor
 from controller.jobs.counts import Counts
 from controller.jobs.desk import JobDesk
 from controller.jobs.ticket import Ticket, read_ticket

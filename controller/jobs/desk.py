@@ -17,7 +17,7 @@ from controller.jobs.puller import Puller
 from controller.jobs.runner import Runner
 from controller.jobs.streams import consumer_name, dead_letters_spec, job_subjects, outcomes_spec, queue_spec
 from controller.jobs.tally import Tally
-from controller.results import Results
+from controller.results.results import Results
 from wire import subjects
 from wire.bus import Bus, FullError, Stream
 from wire.errors import BusError

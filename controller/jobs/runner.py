@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from controller.capture import Capture
+from controller.desks.requests import check_picture
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.job import Job
 from controller.dispatch.line import Rank
@@ -16,9 +16,9 @@ from controller.jobs.archive import Archive
 from controller.jobs.tally import Tally
 from controller.jobs.ticket import Ticket
 from controller.jobs.verdict import MAX_DELIVERIES, TRY_S, Verdict, judge, pause_s
-from controller.ledger import REMOVED
-from controller.requests import check_picture
-from controller.results import Results
+from controller.lanes.capture import Capture
+from controller.results.ledger import REMOVED
+from controller.results.results import Results
 from wire.bus import Delivery, FullError
 from wire.errors import BadRequestError, BrambleError, BusError, InternalError
 from wire.headers import InferOptions

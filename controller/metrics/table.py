@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 
-from controller.ladder import Rung
+from controller.lanes.ladder import Rung
 from controller.metrics.family import Family, Kind, Sample
 from controller.metrics.snapshot import Snapshot
 from wire.cameras import CameraStatus

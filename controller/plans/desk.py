@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from controller.control_door import ControlDoor
+from controller.desks.door import ControlDoor
 from controller.plans.keeper import Keeper
 from controller.plans.proposal import propose
 from controller.surveying.surveyor import Surveyor

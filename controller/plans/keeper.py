@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from msgspec.structs import replace
 
 from controller.catalogue import Catalogue
-from controller.placement import find_missing, suits
+from controller.nodes.placement import find_missing, suits
 from controller.planning.replanning import Watch, judge
 from controller.planning.tiles import lay_out
 from controller.plans.proposal import propose

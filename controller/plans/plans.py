@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from controller.catalogue import Catalogue
-from controller.control_door import ControlDoor
+from controller.desks.door import ControlDoor
 from controller.plans.desk import PlanDesk
 from controller.plans.keeper import Keeper
 from controller.surveying.book import Book

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from controller.catalogue import Catalogue
-from controller.membership import Liveness
-from controller.placement import choose_variant
+from controller.nodes.membership import Liveness
+from controller.nodes.placement import choose_variant
 from controller.planning import NoPlanError, Pin, Workload
 from controller.planning.survey import Facts, Survey, choose_cut_variant, survey
 from controller.surveying.artefacts import CUTTABLE, Artefacts

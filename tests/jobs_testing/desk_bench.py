@@ -8,13 +8,13 @@ import time
 from collections.abc import AsyncIterator
 
 from controller.catalogue import Catalogue
-from controller.control_door import ControlDoor
+from controller.desks.door import ControlDoor
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
 from controller.jobs.control import JobControl
 from controller.jobs.desk import JobDesk
 from controller.metrics.metrics import Metrics
-from controller.results import Results
+from controller.results.results import Results
 from modelkit.manifest import Artefact, InputSpec, Manifest, SimulatedSpec, encode_manifest
 from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode, seat_whole
 from wire import subjects

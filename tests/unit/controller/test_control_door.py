@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.control_door import describe
+from controller.desks.door import describe
 from wire import subjects
 from wire.cameras import CameraConfig
 from wire.messages import NameRequest, encode

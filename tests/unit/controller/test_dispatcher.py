@@ -10,7 +10,7 @@ from controller.dispatch.candidate import SLOTS
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.job import Job, Outcome
 from controller.dispatch.pool import Pool
-from controller.ledger import End, Ledger
+from controller.results.ledger import End, Ledger
 from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode, seat_whole
 from tests.testing.virtual_time import run_virtually
 from wire.errors import BadImageError, BrambleError, DeadlineExceededError, InternalError, NoCapacityError

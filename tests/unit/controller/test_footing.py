@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from controller.footing import MOTION_ONLY, THINNED, Footing, Step, Supply
-from controller.ladder import Rung
+from controller.lanes.footing import MOTION_ONLY, THINNED, Footing, Step, Supply
+from controller.lanes.ladder import Rung
 from tests.testing.simulated_nodes import SimulatedNode
 from tests.testing.virtual_time import run_virtually
 from tests.unit.controller.test_lane import MODEL, Bench

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.ladder import DOWN_S, MAX_UP_S, STEPS, UP_S, Ladder, Reading, Rung, climb
+from controller.lanes.ladder import DOWN_S, MAX_UP_S, STEPS, UP_S, Ladder, Reading, Rung, climb
 
 COST = {Rung.FULL: 1.0, Rung.SMALLER_MODEL: 0.4, Rung.FEWER_FRAMES: 0.4, Rung.MOTION_ONLY: 0.0}
 CAMERA_FPS = 10.0

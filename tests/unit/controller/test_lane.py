@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.capture import Capture
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
-from controller.footing import Footing, Supply
-from controller.lane import Lane, LaneSettings
+from controller.lanes.capture import Capture
+from controller.lanes.footing import Footing, Supply
+from controller.lanes.lane import Lane, LaneSettings
 from controller.metrics.metrics import Metrics
-from controller.results import Results
+from controller.results.results import Results
 from tests.testing.simulated_nodes import SimulatedCourier, SimulatedNode, seat_whole
 from tests.testing.virtual_time import run_virtually
 from wire.bus import Link

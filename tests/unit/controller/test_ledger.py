@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.ledger import End, Ledger
+from controller.results.ledger import End, Ledger
 from wire.messages import Counts
 
 ends = st.sampled_from(

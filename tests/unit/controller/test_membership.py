@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.latency import Latencies, percentile
-from controller.membership import DEAD_S, SUSPECT_S, Liveness, fold, forget, mark_gone
+from controller.nodes.membership import DEAD_S, SUSPECT_S, Liveness, fold, forget, mark_gone
+from controller.results.latency import Latencies, percentile
 from tests.testing.heartbeats import make_heartbeat
 
 

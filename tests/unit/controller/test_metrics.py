@@ -13,12 +13,12 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from controller.ledger import End, Ledger
 from controller.metrics import page
 from controller.metrics.family import Family
 from controller.metrics.metrics import OWN, Metrics, expose
 from controller.metrics.snapshot import Snapshot
 from controller.metrics.table import TABLE
+from controller.results.ledger import End, Ledger
 from tests.testing.heartbeats import make_heartbeat
 from wire.cameras import CameraStatus
 from wire.messages import Counts, Heartbeat, Shard, ShardReport, ShardState, Timings

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from controller.catalogue import Catalogue
-from controller.placement import assign, choose_variant
+from controller.nodes.placement import assign, choose_variant
 from modelkit.manifest import Artefact, InputSpec, Manifest, SimulatedSpec, encode_manifest
 from wire.errors import UnknownModelError
 

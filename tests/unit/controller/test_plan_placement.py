@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from controller.placement import assign, find_missing
+from controller.nodes.placement import assign, find_missing
 from modelkit.manifest import Manifest
 from tests.testing.heartbeats import make_heartbeat
 from tests.unit.controller.test_placement import make_manifest

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.rates import BURST_S, MAX_CLIENTS, Rates, name_client
+from controller.desks.rates import BURST_S, MAX_CLIENTS, Rates, name_client
 from wire.errors import NoCapacityError
 
 rates = st.floats(0.1, 1000)

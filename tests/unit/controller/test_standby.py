@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.standby import RETURN_S, Primary, Standby, choose_standby
+from controller.nodes.standby import RETURN_S, Primary, Standby, choose_standby
 
 READY = Primary(ready_since=0.0, ever_ready=True)
 NODES = ("p1", "p2", "b1", "b2")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.placement import find_cut, make_stage
+from controller.nodes.placement import find_cut, make_stage
 from controller.planning.tiles import Divided, lay_out
 from modelkit.manifest import Artefact, InputSpec, Manifest
 from modelkit.tiling import Grid

@@ -6,14 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from controller import overlay
-from controller.capture import Capture
 from controller.catalogue import Catalogue
+from controller.desks.rates import Rates
 from controller.dispatch.job import Job
 from controller.dispatch.remembering import Inferring
-from controller.ledger import REMOVED
-from controller.rates import Rates
-from controller.results import Results
+from controller.lanes import overlay
+from controller.lanes.capture import Capture
+from controller.results.ledger import REMOVED
+from controller.results.results import Results
 from modelkit.errors import ModelkitError
 from modelkit.picture import read_picture_info
 from wire import subjects

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controller.capture import Capture
 from controller.dispatch.job import Job
 from controller.dispatch.line import Rank
 from controller.dispatch.pool import Pool, Slot
 from controller.dispatch.sliced import SlicedDispatcher
-from controller.footing import Footing
-from controller.ladder import Rung
-from controller.ledger import REMOVED, SUPERSEDED
-from controller.results import Results
+from controller.lanes.capture import Capture
+from controller.lanes.footing import Footing
+from controller.lanes.ladder import Rung
+from controller.results.ledger import REMOVED, SUPERSEDED
+from controller.results.results import Results
 from wire.errors import BrambleError, NoCapacityError, UnknownModelError
 from wire.messages import Result
 from wire.tiles import Tiles

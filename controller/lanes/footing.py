@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.cameras.pacing import FrameLimit, admit
-from controller.ladder import STEPS, Ladder, Reading, Rung, climb
+from controller.lanes.ladder import STEPS, Ladder, Reading, Rung, climb
 from wire.cameras import LadderPolicy
 
 ACCELERATORS = ("edgetpu",)

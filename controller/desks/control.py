@@ -9,7 +9,7 @@ import msgspec
 from controller.cameras.probe import probe_source
 from controller.cameras.source import parse_source
 from controller.catalogue import Catalogue
-from controller.control_door import ControlDoor
+from controller.desks.door import ControlDoor
 from controller.dispatch.sliced import require_detector
 from controller.ownership import Ownership
 from modelkit.errors import ModelkitError

@@ -6,11 +6,11 @@ import logging
 import time
 from collections.abc import Callable
 
-from controller.capture import Capture
 from controller.dispatch.job import Outcome
-from controller.latency import Latencies
-from controller.ledger import End, Ledger
+from controller.lanes.capture import Capture
 from controller.metrics.metrics import Metrics
+from controller.results.latency import Latencies
+from controller.results.ledger import End, Ledger
 from controller.tracing.tracer import NoTracer, Tracer
 from wire import subjects
 from wire.bus import Link

@@ -12,12 +12,12 @@ from controller.canaries.keeper import Perch
 from controller.catalogue import Catalogue
 from controller.dispatch.candidate import Role
 from controller.dispatch.pool import Pool
-from controller.footing import ACCELERATORS, Supply
-from controller.membership import Liveness, Member, Members, fold, forget, mark_gone
-from controller.placement import assign
+from controller.lanes.footing import ACCELERATORS, Supply
+from controller.nodes.membership import Liveness, Member, Members, fold, forget, mark_gone
+from controller.nodes.placement import assign
+from controller.nodes.standby import Standby
 from controller.proofs.prover import Prover
 from controller.proofs.staffing import Post, list_posts, role_of
-from controller.standby import Standby
 from wire import subjects
 from wire.bus import Bucket, Received
 from wire.errors import BadRequestError, BusError

@@ -1,0 +1,1 @@
+"""What people, cameras and programs may ask a controller over NATS."""

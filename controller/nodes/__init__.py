@@ -1,0 +1,1 @@
+"""The nodes: who is there, who serves what, who stands by."""

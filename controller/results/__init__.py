@@ -1,0 +1,1 @@
+"""What became of frames: the ledger, and what is published."""
