@@ -15,15 +15,20 @@ _CHUNK = 16 << 10
 
 
 @contextlib.asynccontextmanager
-async def thin_link(context: Context, bytes_s: float, latency_s: float = 0.0) -> AsyncIterator[Context]:
-    """Serve a proxy for the time of an ``async with``; the context that it yields leads through it."""
+async def thin_link(
+    context: Context, bytes_s: float, latency_s: float = 0.0, *, sending_bytes_s: float | None = None
+) -> AsyncIterator[Context]:
+    """Serve a proxy for the time of an ``async with``; the context that it yields leads through it.
+
+    ``sending_bytes_s`` is the rate from the node to the server, where it is not the same.
+    """
     address = urlsplit(context.url)
     tasks: set[asyncio.Task[None]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(address.hostname, address.port)
-        for source, sink in ((reader, back), (there, writer)):
-            task = asyncio.create_task(_carry(source, sink, bytes_s, latency_s))
+        for source, sink, rate in ((reader, back, sending_bytes_s or bytes_s), (there, writer, bytes_s)):
+            task = asyncio.create_task(_carry(source, sink, rate, latency_s))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 

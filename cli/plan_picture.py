@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 from cli.tables import format_ms
 from wire.plans import PlannedStage, PlanOption
+from wire.precision import Precision
 
 MOST_NODES = 6
 """Of a stage that are drawn; the others are counted."""
@@ -32,7 +33,7 @@ def _draw_stage(stage: PlannedStage, seconds: Sequence[float]) -> list[str]:
     ]
     if len(rows) > MOST_NODES:
         rows = [*rows[: MOST_NODES - 1], f"and {len(rows) - MOST_NODES + 1} more"]
-    title = f"{stage.start}-{stage.end}"
+    title = f"{stage.start}-{stage.end}" + ("" if stage.wire is Precision.EXACT else f" {stage.wire}")
     width = max(len(title) + 1, *(len(row) for row in rows))
     return [
         f"┌ {title} {'─' * (width - len(title))}┐",

@@ -12,6 +12,7 @@ from cli.plan_picture import draw_option
 from cli.saturation import Saturated
 from cli.tables import NONE, Table, format_bytes, format_ms, print_table
 from wire.plans import PlannedNode, PlannedStage, PlanOption, PlanReport, PlanState
+from wire.precision import Precision
 
 
 def tell_state(state: PlanState) -> str:
@@ -25,8 +26,25 @@ def tell_state(state: PlanState) -> str:
 
 
 def tell_stages(pipeline: Sequence[PlannedStage]) -> str:
-    """Return a pipeline's stages in a line, such as ``0-40 x2 > 40-70 x1``."""
-    return " > ".join(f"{stage.start}-{stage.end} x{len(stage.nodes)}" for stage in pipeline)
+    """Return a pipeline's stages in a line, such as ``0-40 x2 > 40-70 x1``, or ``>f16>`` where it is not exact."""
+    text = ""
+    for stage in pipeline[:-1]:
+        arrow = ">" if stage.wire is Precision.EXACT else f">{stage.wire}>"
+        text += f"{stage.start}-{stage.end} x{len(stage.nodes)} {arrow} "
+    return text + "".join(f"{stage.start}-{stage.end} x{len(stage.nodes)}" for stage in pipeline[-1:])
+
+
+def tell_effect(option: PlanOption) -> str | None:
+    """Return what an option's precisions do to answers, in a sentence; None where it sends all exactly."""
+    effect = option.effect
+    if effect is None:
+        return None
+    boxes = f", boxes overlap theirs by {effect.least_overlap:.3f} at least" if effect.least_overlap < 1 else ""
+    return (
+        f"{option.name}, on the known picture and views of it: {effect.same_first} of {effect.pictures} first answers "
+        f"stay, {effect.matched:.0%} of all, scores change by {effect.score_change:.2g} at most{boxes} "
+        f"(measured on {effect.node})"
+    )
 
 
 def compare(predicted: PlanOption | None, measured: Saturated) -> dict[str, Any]:
@@ -73,6 +91,8 @@ def print_report(report: PlanReport) -> None:
     click.echo(f"{report.reason[:1].upper()}{report.reason[1:]}.")
     if not report.exact:
         click.echo(f"Nothing can give more than {tell_bound(report)}; better plans than these may exist.")
+    for line in filter(None, map(tell_effect, report.options)):
+        click.echo(f"{line[:1].upper()}{line[1:]}.")
     for line in (*report.assumed, *report.left_out):
         print_note(f"note: {line}")
 

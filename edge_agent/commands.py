@@ -1,4 +1,4 @@
-"""What a node can be told: drain, undrain, to time a model, to examine itself, to prove a model anew."""
+"""What a node can be told: drain, undrain, to measure a model, to examine itself, to prove a model anew."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from edge_agent.profiler import Profiler
 from edge_agent.worker import Worker
 from wire import subjects
 from wire.bus import Link, Received
+from wire.effects import EffectRequest
 from wire.errors import BadRequestError, BrambleError
 from wire.fences import ProveRequest
 from wire.messages import Done, Message, decode, encode
 from wire.profiles import ProfileRequest
 from wire.service import error_headers
 
-VERBS = ("drain", "undrain", "profile", "examine", "prove")
+VERBS = ("drain", "undrain", "profile", "effect", "examine", "prove")
 
 _log = logging.getLogger("bramble.agent")
 
@@ -52,6 +53,9 @@ class Commands:
         try:
             if tokens.get("verb") == "profile":
                 self._profiler.begin(decode(message.data, ProfileRequest), lambda done: self._reply(message, done))
+                return
+            if tokens.get("verb") == "effect":
+                self._profiler.begin(decode(message.data, EffectRequest), lambda done: self._reply(message, done))
                 return
             if tokens.get("verb") == "examine":
                 self._examiner.begin(lambda found: self._reply(message, found))

@@ -1,4 +1,4 @@
-"""Times models on this node when the controller asks, in a child process, while nothing else is served."""
+"""Measures models on this node when the controller asks, in a child process: times, and what precisions do."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
-from edge_agent.backends.base import Declaring
+from edge_agent.backends.base import Backend, Declaring
 from edge_agent.cache import Source
 from edge_agent.loader import Loader
 from edge_agent.prober import ask_child
 from edge_agent.replies import to_wire
-from edge_agent.timing import ModelTimes, Question
+from edge_agent.timing import Effect, ModelTimes, Question
 from edge_agent.trial import describe_exit
 from edge_agent.worker import Worker
 from modelkit.errors import ModelkitError
 from modelkit.manifest import Manifest
+from wire.effects import EffectRequest, WireEffect
 from wire.errors import BadRequestError, BrambleError, ModelRejectedError, NoCapacityError
 from wire.messages import Message
 from wire.profiles import Profile, ProfileRequest
 
 CUTTABLE = ("cpu-f32", "cpu-int8")
 """Variants whose files are ``.tflite`` for the processor, so that prefixes of them run too."""
+
+M = TypeVar("M", ModelTimes, Effect)
 
 Reply = Callable[[Message | BrambleError], Awaitable[None]]
 
@@ -43,7 +47,7 @@ class Shelf(Protocol):
 
 
 class Profiler:
-    """Carries out one :class:`wire.profiles.ProfileRequest` at a time."""
+    """Carries out one request at a time."""
 
     def __init__(self, node: str, loader: Loader, worker: Worker, shelf: Shelf) -> None:
         self._node = node
@@ -52,18 +56,18 @@ class Profiler:
         self._shelf = shelf
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, request: ProfileRequest, reply: Reply) -> None:
-        """Begin to measure; ``reply`` gets the profile, or the error.
+    def begin(self, request: ProfileRequest | EffectRequest, reply: Reply) -> None:
+        """Begin to measure; ``reply`` gets the profile or the effect, or the error.
 
         Raises:
-            NoCapacityError: the node is at work, or measures already.
+            NoCapacityError: the node is at work and times are wanted, or it measures already.
 
         """
         if self._task is not None and not self._task.done():
-            raise NoCapacityError(f"{self._node} is already timing a model", remedy="ask again in a minute")
-        if self._worker.in_flight + self._worker.queued:
+            raise NoCapacityError(f"{self._node} is already measuring a model", remedy="ask again in a minute")
+        if isinstance(request, ProfileRequest) and self._worker.in_flight + self._worker.queued:
             raise NoCapacityError(f"{self._node} is at work: times would be wrong", remedy="ask again when it is idle")
-        self._task = asyncio.create_task(self._answer(request, reply), name="profile")
+        self._task = asyncio.create_task(self._answer(request, reply), name="measure")
 
     async def close(self) -> None:
         """Give up what is being measured."""
@@ -71,44 +75,27 @@ class Profiler:
             self._task.cancel()
             await asyncio.wait((self._task,))
 
-    async def _answer(self, request: ProfileRequest, reply: Reply) -> None:
+    async def _answer(self, request: ProfileRequest | EffectRequest, reply: Reply) -> None:
         try:
-            profile: Profile | BrambleError = await self._measure(request)
+            if isinstance(request, ProfileRequest):
+                found: Profile | WireEffect | BrambleError = await self._time(request)
+            else:
+                found = await self._compare(request)
         except (BrambleError, ModelkitError) as error:
-            profile = to_wire(error)
+            found = to_wire(error)
         try:
-            await reply(profile)
+            await reply(found)
         except BrambleError as error:
-            _log.warning("a profile was lost", extra={"action": "profile", "error": str(error)})
+            _log.warning("what was measured was lost", extra={"action": "measure", "error": str(error)})
 
-    async def _measure(self, request: ProfileRequest) -> Profile:
-        manifest = self._shelf.manifest(request.model)
-        if manifest.digest(request.variant) != request.digest:
-            raise ModelRejectedError(
-                f"the manifest of {request.model} does not offer {request.digest[:12]}", remedy="push the model again"
-            )
+    async def _time(self, request: ProfileRequest) -> Profile:
+        manifest = self._find_manifest(request)
         backend = self._loader.backend(request.variant)
         if isinstance(backend, Declaring):
             return backend.declare(self._node, manifest, request)
-        if request.at and request.variant not in CUTTABLE:
-            raise BadRequestError(f"{request.variant} cannot be cut", remedy="ask for the whole model only")
-        source = await self._shelf.open_store()
-        artefact, known = manifest.artefact(request.variant), manifest.known_answer
-        path = await self._loader.fetch(artefact.sha256, artefact.bytes, source)
-        picture = await self._loader.fetch(known.sha256, known.bytes, source) if known else None
-        question = Question(
-            backend=backend.name,
-            variant=request.variant,
-            manifest=manifest,
-            artefact=str(path),
-            picture=str(picture) if picture else None,
-            threads=self._loader.threads,
-            at=request.at,
-            signature=await self._loader.fetch_signature(manifest, source),
-            trusted=self._loader.trusted,
-        )
+        question = await self._pose(manifest, backend, request)
         begun, served = time.monotonic(), self._worker.served
-        times = await _ask(question, within=request.within_s)
+        times = await _ask("edge_agent.model_times", question, ModelTimes, within=request.within_s)
         if self._worker.served != served:
             raise NoCapacityError(f"{self._node} got work meanwhile: the times are wrong", remedy="ask when it is idle")
         seconds = round(time.monotonic() - begun, 1)
@@ -131,15 +118,60 @@ class Profiler:
             slowdown=times.slowdown,
         )
 
+    async def _compare(self, request: EffectRequest) -> WireEffect:
+        manifest = self._find_manifest(request)
+        question = await self._pose(manifest, self._loader.backend(request.variant), request)
+        found = await _ask(
+            "edge_agent.wire_effect", replace(question, wires=request.wires), Effect, within=request.within_s
+        )
+        _log.info("compared", extra={"action": "effect", "model": request.model, "pictures": found.pictures})
+        return WireEffect(
+            node=self._node,
+            pictures=found.pictures,
+            same_first=found.same_first,
+            matched=found.matched,
+            score_change=found.score_change,
+            least_overlap=found.least_overlap,
+            problem=found.refused,
+        )
 
-async def _ask(question: Question, *, within: float) -> ModelTimes:
-    answer, status = await ask_child("edge_agent.model_times", msgspec.json.encode(question), within=within)
+    def _find_manifest(self, request: ProfileRequest | EffectRequest) -> Manifest:
+        manifest = self._shelf.manifest(request.model)
+        if manifest.digest(request.variant) != request.digest:
+            raise ModelRejectedError(
+                f"the manifest of {request.model} does not offer {request.digest[:12]}", remedy="push the model again"
+            )
+        return manifest
+
+    async def _pose(self, manifest: Manifest, backend: Backend, request: ProfileRequest | EffectRequest) -> Question:
+        """Fetch the files that a child needs, and say what it is to do with them."""
+        if request.at and request.variant not in CUTTABLE:
+            raise BadRequestError(f"{request.variant} cannot be cut", remedy="ask for the whole model only")
+        source = await self._shelf.open_store()
+        artefact, known = manifest.artefact(request.variant), manifest.known_answer
+        path = await self._loader.fetch(artefact.sha256, artefact.bytes, source)
+        picture = await self._loader.fetch(known.sha256, known.bytes, source) if known else None
+        return Question(
+            backend=backend.name,
+            variant=request.variant,
+            manifest=manifest,
+            artefact=str(path),
+            picture=str(picture) if picture else None,
+            threads=self._loader.threads,
+            at=request.at,
+            signature=await self._loader.fetch_signature(manifest, source),
+            trusted=self._loader.trusted,
+        )
+
+
+async def _ask(module: str, question: Question, kind: type[M], *, within: float) -> M:
+    answer, status = await ask_child(module, msgspec.json.encode(question), within=within)
     if status != 0:
-        raise ModelRejectedError(f"timing failed: {describe_exit(status)}", remedy="see the agent's log on the node")
+        raise ModelRejectedError(f"measuring failed: {describe_exit(status)}", remedy="see the agent's log on the node")
     try:
-        times = msgspec.json.decode(answer, type=ModelTimes)
+        found = msgspec.json.decode(answer, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelRejectedError(f"the times cannot be read: {error}", remedy="see the agent's log") from error
-    if times.problem:
-        raise ModelRejectedError(times.problem, remedy=times.remedy)
-    return times
+        raise ModelRejectedError(f"what was measured cannot be read: {error}", remedy="see the agent's log") from error
+    if found.problem:
+        raise ModelRejectedError(found.problem, remedy=found.remedy)
+    return found

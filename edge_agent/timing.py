@@ -1,4 +1,4 @@
-"""What the child that times models is asked and what it answers."""
+"""What the children that measure models are asked and what they answer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import msgspec
 from msgspec import Meta
 
 from modelkit.manifest import Manifest
+from wire.precision import Precision
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which model to time, and where it may be cut."""
+    """Which model to measure, and where it may be cut."""
 
     backend: str
     variant: str
@@ -20,6 +21,7 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     picture: str | None  # path of the known answer's picture; None: a gray one will do
     threads: Annotated[int, Meta(ge=1)]
     at: tuple[int, ...] = ()
+    wires: tuple[Precision, ...] = ()  # one a cut, where it is asked what they do to answers
     signature: str | None = None
     trusted: tuple[str, ...] = ()  # with a signature: it is checked before the model is loaded
 
@@ -35,5 +37,18 @@ class ModelTimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     load_s: float = 0.0
     memory_bytes: int = 0
     slowdown: float = 1.0
+    problem: str = ""
+    remedy: str = ""
+
+
+class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a precision does to answers, as in :class:`wire.effects.WireEffect`; ``problem``: why that is not known."""
+
+    pictures: int = 0
+    same_first: int = 0
+    matched: float = 0.0
+    score_change: float = 0.0
+    least_overlap: float = 1.0
+    refused: str = ""  # why the precision must not be used
     problem: str = ""
     remedy: str = ""

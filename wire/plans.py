@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from wire.effects import WireEffect
 from wire.ids import Digest, Token
 from wire.messages import Count, Message, NotNegative
+from wire.precision import Precision
 from wire.tiles import GridSides, Region
 
 Objective = Literal["throughput", "latency", "memory", "energy"]
@@ -36,6 +38,7 @@ class PlanRequest(Message, frozen=True, omit_defaults=True):
     variant: str | None = None  # None: each node's best
     grid: GridSides | None = None  # divide the front by area into so many rows and columns; None: do not
     grid_at: Annotated[int, Meta(ge=1)] | None = None  # the front is what comes before; None: what is best
+    wire: Precision = Precision.EXACT  # the coarsest in which activations may travel where a link is slow
     remeasure: bool = False  # also what was measured lately
 
 
@@ -47,12 +50,13 @@ class PlannedStage(Message, frozen=True, omit_defaults=True):
     nodes: tuple[Token, ...]
     digest: str = ""  # of the stage's own file; empty for a whole model, and before the plan is applied
     crop: Region | None = None  # of a part of the picture: what it sees of the model's input
+    wire: Precision = Precision.EXACT  # in which it sends on what it computes
 
 
-class PlanOption(Message, frozen=True):
+class PlanOption(Message, frozen=True, omit_defaults=True):
     """One way to run the model, and what it should give."""
 
-    name: str  # `one node`, `replicas`, `pipeline` or `hybrid`
+    name: str  # `one node`, `replicas`, `pipeline` or `hybrid`; with the precision where it is not exact
     pipelines: tuple[tuple[PlannedStage, ...], ...]  # each runs the whole model; frames are divided between them
     throughput_s: NotNegative
     latency_s: NotNegative  # of a frame that takes the fastest nodes, alone
@@ -60,6 +64,7 @@ class PlanOption(Message, frozen=True):
     memory_bytes: Count  # on the node that needs most
     traffic_bytes: NotNegative  # over all links, a frame
     stage_seconds: tuple[tuple[tuple[NotNegative, ...], ...], ...] = ()  # own time: a pipeline, a stage, a node
+    effect: WireEffect | None = None  # of a plan that sends activations in fewer bytes: what that does to answers
 
 
 class PlannedNode(Message, frozen=True, omit_defaults=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from cli.cluster import Cluster
 from cli.connection import context_option, open_cluster, run
@@ -28,6 +29,7 @@ from wire.plans import (
     PlanReport,
     PlanRequest,
 )
+from wire.precision import Precision
 from wire.subjects import MODELS_STORE
 from wire.tiles import MAX_SIDE
 
@@ -58,6 +60,9 @@ class _Pin(click.ParamType[PinnedOperators]):
 @click.option("--pin", "pins", type=_Pin(), multiple=True, metavar="A-B=NODE,...",
               help="Operators A to B may run on these nodes only.")  # fmt: skip
 @click.option("--variant", metavar="NAME", help="Which of the model's files; default: each node's best.")
+@click.option("--allow-wire", type=click.Choice(["f16", "int8"]), metavar="f16|int8",
+              help="Let activations travel in fewer bytes where a link is what holds the plan up; what that does to "
+                   "answers is measured and shown first. Default: exactly.")  # fmt: skip
 @click.option("--bands", type=click.IntRange(2, MAX_SIDE),
               help="With --apply: divide the picture into so many bands, for one frame's latency.")  # fmt: skip
 @click.option("--bands-at", type=click.IntRange(min=1), metavar="N",
@@ -76,6 +81,7 @@ def plan(
     stages: int | None,
     pins: tuple[PinnedOperators, ...],
     variant: str | None,
+    allow_wire: str | None,
     bands: int | None,
     bands_at: int | None,
     apply_it: bool,
@@ -91,15 +97,16 @@ def plan(
     Nodes and links that are not known yet are measured first, while they have nothing else to do.
     """
     if reset:
-        if apply_it or measure or stages or pins:
+        if apply_it or measure or stages or pins or allow_wire:
             raise click.UsageError("--reset goes with no other wish")
         click.echo(run(_reset(context, model)))
         return
-    if bands and (not apply_it or measure or stages or pins):
+    if bands and (not apply_it or measure or stages or pins or allow_wire):
         raise click.UsageError("--bands goes with --apply alone; `bramble model tiles` shows what dividing costs")
     request = PlanRequest(
         model=model, grid=(bands, 1) if bands else None, grid_at=bands_at,
         objective=objective, stages=stages, pins=pins, variant=variant, remeasure=remeasure,  # type: ignore[arg-type]  # click.Choice holds it to these
+        wire=Precision(allow_wire or Precision.EXACT),
     )  # fmt: skip
     run(_plan(context, request, apply_it=apply_it, seconds=seconds if measure else 0.0, as_json=as_json))
 
@@ -107,11 +114,14 @@ def plan(
 async def _plan(context: str | None, request: PlanRequest, *, apply_it: bool, seconds: float, as_json: bool) -> None:
     async with open_cluster(context) as cluster:
         with waiting(f"measuring what is not known about {request.model} and its nodes"):
-            report = await (cluster.apply_plan(request) if apply_it else cluster.make_plan(request))
+            at_once = apply_it and request.wire is Precision.EXACT
+            report = await (cluster.apply_plan(request) if at_once else cluster.make_plan(request))
+        if not as_json:
+            print_report(report)
+        if apply_it and not at_once:  # what coarser activations do to answers was shown: now they may come
+            report = await cluster.apply_plan(replace(request, remeasure=False))
         if as_json:
             print_json(report)
-        else:
-            print_report(report)
         if apply_it:
             await _wait_in_force(cluster, request.model)
         elif not as_json:
@@ -160,7 +170,7 @@ def _find_in_force(report: PlanReport, plan: ModelPlan | None) -> PlanOption | N
 
 
 def _shape(pipelines: tuple[tuple[PlannedStage, ...], ...]) -> object:
-    return [[(stage.start, stage.end, stage.nodes) for stage in stages] for stages in pipelines]
+    return [[(stage.start, stage.end, stage.nodes, stage.wire) for stage in stages] for stages in pipelines]
 
 
 async def _measure(cluster: Cluster, report: PlanReport, seconds: float) -> Saturated:

@@ -95,6 +95,7 @@ def make_stage(manifest: Manifest, layout: Layout, pipeline: tuple[PlannedStage,
         cut=find_cut(layout, pipeline),
         grid=layout.grid if pipeline[0].crop else None,
         crop=stage.crop,
+        wire=stage.wire,
     )
 
 
@@ -152,4 +153,4 @@ def _list_pipelines(
 def _serves(shard: Shard, stage: PlannedStage, number: int, layout: Layout) -> bool:
     if shard.stages == 1:
         return not stage.digest
-    return (shard.digest, shard.stage, shard.whole) == (stage.digest, number, layout.whole)
+    return (shard.digest, shard.stage, shard.whole, shard.wire) == (stage.digest, number, layout.whole, stage.wire)

@@ -1,7 +1,8 @@
 """Where each part of a model should run: from measured profiles to a plan, purely. The formulas: docs/planning.md."""
 
 from controller.planning.layout import Prediction, measure
-from controller.planning.plan import EXACT_NODES, Option, Plan, Stage, evaluate, make_plan
+from controller.planning.options import Option, Stage, evaluate
+from controller.planning.plan import EXACT_NODES, Plan, make_plan
 from controller.planning.problem import Node, NoPlanError, Objective, Pin, Problem, Workload, differences
 
 __all__ = [

@@ -78,9 +78,8 @@ def measure(objective: Objective, prediction: Prediction) -> float:
             return prediction.memory_bytes
 
 
-def rank(objective: Objective, prediction: Prediction, layout: Layout) -> tuple[float, ...]:
+def rank(objective: Objective, prediction: Prediction, stages: int) -> tuple[float, ...]:
     """Return what to sort by, the best first; what is equal goes to fewer stages, so to fewer hops."""
-    stages = max(len(chain) for chain in layout)
     match objective:
         case Objective.THROUGHPUT:
             return (-_round(prediction.throughput_s), stages, prediction.worst_latency_s)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from controller.planning import exact, heuristic
+from controller.planning.coded import list_coded
 from controller.planning.costs import Costs, Floats, compute_costs
 from controller.planning.layout import Layout, Prediction, Step, measure, predict, rank
+from controller.planning.options import Option, name_nodes
+from controller.planning.precision import code, code_all
 from controller.planning.problem import NoPlanError, Objective, Problem
 from controller.planning.reason import explain
 
@@ -21,29 +25,6 @@ SPLIT_MARGIN = 0.15
 
 _EXACT_CUTS = 96
 _MOST_CUTS = 48  # that are looked at in larger clusters
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Operators that a set of nodes runs; they share its frames in proportion to their speed."""
-
-    start: int
-    end: int
-    nodes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One way to run the model."""
-
-    name: str  # `one node`, `replicas`, `pipeline` or `hybrid`
-    pipelines: tuple[tuple[Stage, ...], ...]  # each runs the whole model; frames are divided between them
-    prediction: Prediction
-
-    @property
-    def is_split(self) -> bool:
-        """Whether any frame takes more than one stage."""
-        return any(len(stages) > 1 for stages in self.pipelines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +40,33 @@ class Plan:
     reason: str  # in a sentence
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a search gave."""
+
+    options: tuple[Option, ...]  # the best one of each kind that is possible, the best first
+    exact: bool
+    bound: float
+
+
 def make_plan(problem: Problem, objective: Objective = Objective.THROUGHPUT, *, margin: float = SPLIT_MARGIN) -> Plan:
     """Choose the best way to run a model; one that splits it only where it is better by ``margin``, a share.
 
     Raises NoPlanError where the nodes cannot run it under the constraints.
     """
-    costs = compute_costs(problem)
-    crossing = problem.workload.crossing_bytes
-    is_exact = costs.nodes <= EXACT_NODES[objective] and costs.end < _EXACT_CUTS
-    kept = list(range(costs.end + 1)) if is_exact else heuristic.thin_cuts(costs, crossing, _MOST_CUTS)
-    searched = costs if is_exact else costs.at_cuts(kept)
-    layouts = _find_layouts(searched, objective, problem.stages, is_exact=is_exact)
-    thinned = tuple(crossing[cut] for cut in kept)
-    ranked = sorted(
-        ((name, layout, predict(searched, thinned, layout)) for name, layout in layouts.items()),
-        key=lambda entry: rank(objective, entry[2], entry[1]),
-    )
-    if not ranked:
+    found = _search(problem, objective)
+    options, is_exact, bound = found.options, found.exact, found.bound
+    if wires := code_all(problem.workload, problem.wire):
+        coarse = _search(replace(problem, workload=code(problem.workload, wires)), objective)
+        options += tuple(list_coded(problem, objective, coarse.options, {each.name: each for each in options}))
+        is_exact = is_exact and coarse.exact
+        bound = max(bound, coarse.bound) if objective is Objective.THROUGHPUT else min(bound, coarse.bound)
+    if not options:
         raise NoPlanError(
-            f"no nodes can run {problem.workload.model}: {_find_obstacle(problem, costs)}",
+            f"no nodes can run {problem.workload.model}: {_find_obstacle(problem)}",
             remedy="add nodes or memory, allow more cuts, or raise max_payload",
         )
-    options = tuple(_name_nodes(problem, kept, *entry) for entry in ranked)
-    bound = _find_bound(costs, objective, options[0].prediction, is_exact=is_exact and problem.stages is None)
-    options = _prefer_whole(objective, options, margin)
+    options = _prefer_whole(objective, _sort(objective, options), margin)
     return Plan(
         model=problem.workload.model,
         objective=objective,
@@ -94,26 +78,29 @@ def make_plan(problem: Problem, objective: Objective = Objective.THROUGHPUT, *, 
     )
 
 
-def evaluate(problem: Problem, pipelines: Sequence[Sequence[Stage]]) -> Prediction | None:
-    """Value pipelines that run already; nodes that are not in the problem are not there.
-
-    Returns None where no pipeline has a node for each of its stages any more, or the problem has other cuts.
-    """
+def _search(problem: Problem, objective: Objective) -> _Found:
     costs = compute_costs(problem)
-    places = {at: place for place, at in enumerate(problem.workload.cuts)}
-    numbers = {node.name: number for number, node in enumerate(problem.nodes)}
-    layout = []
-    for stages in pipelines:
-        steps = []
-        for stage in stages:
-            if stage.start not in places or stage.end not in places:
-                return None
-            start, end = places[stage.start], places[stage.end]
-            there = (numbers[name] for name in stage.nodes if name in numbers)
-            steps.append(Step(start, end, tuple(node for node in there if costs.rates[node, start, end] > 0)))
-        if all(step.nodes for step in steps):
-            layout.append(tuple(steps))
-    return predict(costs, problem.workload.crossing_bytes, tuple(layout)) if layout else None
+    crossing = problem.workload.crossing_bytes
+    is_exact = costs.nodes <= EXACT_NODES[objective] and costs.end < _EXACT_CUTS
+    kept = list(range(costs.end + 1)) if is_exact else heuristic.thin_cuts(costs, crossing, _MOST_CUTS)
+    searched = costs if is_exact else costs.at_cuts(kept)
+    layouts = _find_layouts(searched, objective, problem.stages, is_exact=is_exact)
+    thinned = tuple(crossing[cut] for cut in kept)
+    options = _sort(
+        objective,
+        [
+            name_nodes(problem, kept, name, layout, predict(searched, thinned, layout))
+            for name, layout in layouts.items()
+        ],
+    )
+    if not options:
+        return _Found((), is_exact, 0.0 if objective is Objective.THROUGHPUT else math.inf)
+    best_found = is_exact and problem.stages is None
+    return _Found(options, is_exact, _find_bound(costs, objective, options[0].prediction, is_exact=best_found))
+
+
+def _sort(objective: Objective, options: Iterable[Option]) -> tuple[Option, ...]:
+    return tuple(sorted(options, key=lambda each: rank(objective, each.prediction, each.stages)))
 
 
 def _prefer_whole(objective: Objective, options: tuple[Option, ...], margin: float) -> tuple[Option, ...]:
@@ -168,21 +155,9 @@ def _find_bound(costs: Costs, objective: Objective, best: Prediction, *, is_exac
     return heuristic.bound_chain(costs, *_combining(costs, objective))
 
 
-def _find_obstacle(problem: Problem, costs: Costs) -> str:
-    cuts = problem.workload.cuts
+def _find_obstacle(problem: Problem) -> str:
+    costs, cuts = compute_costs(problem), problem.workload.cuts
     for segment in range(costs.end):
         if not (costs.rates[:, : segment + 1, segment + 1 :] > 0).any():
             return f"none may run operators {cuts[segment]} to {cuts[segment + 1]} within its memory"
     return "each part fits somewhere, but not all of them at once"
-
-
-def _name_nodes(problem: Problem, kept: list[int], name: str, layout: Layout, prediction: Prediction) -> Option:
-    cuts = problem.workload.cuts
-    pipelines = tuple(
-        tuple(
-            Stage(cuts[kept[step.start]], cuts[kept[step.end]], tuple(problem.nodes[node].name for node in step.nodes))
-            for step in chain
-        )
-        for chain in layout
-    )
-    return Option(name, pipelines, prediction)

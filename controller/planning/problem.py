@@ -9,6 +9,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from wire.errors import BadRequestError, NoCapacityError
+from wire.precision import Precision
 
 MOST_STAGES = 16
 """Of a pipeline whose number of stages is given."""
@@ -38,6 +39,7 @@ class Workload:
     crossing_bytes: tuple[int, ...]  # one a cut: the frame first, what crosses for one frame, the result last
     weight_bytes: tuple[int, ...]  # one a segment
     arena_bytes: tuple[int, ...]  # one a segment: what running it needs besides weights
+    float_bytes: tuple[int, ...] = ()  # one a cut: how many of those that cross are float32; empty: none
 
     def __post_init__(self) -> None:
         """Hold the parts against each other."""
@@ -47,7 +49,8 @@ class Workload:
         segments = len(self.cuts) - 1
         _require(len(self.weight_bytes) == segments, f"weight_bytes needs {segments} numbers, one a segment")
         _require(len(self.arena_bytes) == segments, f"arena_bytes needs {segments} numbers, one a segment")
-        numbers = (*self.crossing_bytes, *self.weight_bytes, *self.arena_bytes)
+        _require(len(self.float_bytes) in (0, len(self.cuts)), "float_bytes needs one number for each cut, or none")
+        numbers = (*self.crossing_bytes, *self.weight_bytes, *self.arena_bytes, *self.float_bytes)
         _require(min(numbers) >= 0, "bytes cannot be negative")
 
 
@@ -105,6 +108,7 @@ class Problem:
     max_payload: int = 8_000_000  # bytes that a message between stages may have
     pins: tuple[Pin, ...] = ()
     stages: int | None = None  # exactly so many, where it is not the planner's choice
+    wire: Precision = Precision.EXACT  # the coarsest in which activations may travel
 
     def __post_init__(self) -> None:
         """Hold the parts against each other."""

@@ -18,15 +18,15 @@ _DOES = {
 def explain(problem: Problem, objective: Objective, predictions: Mapping[str, Prediction], margin: float = 0.0) -> str:
     """Return the reason for the first of the options, which are in the order of preference."""
     (best, chosen), *others = predictions.items()
-    sentence = f"{_DOES[best]} gives {_tell(objective, chosen)}"
+    sentence = f"{_name(best)} gives {_tell(objective, chosen)}"
     if others:
         name, prediction = others[0]
-        sentence += f"; {_DOES[name]} would give {_tell(objective, prediction)}"
+        sentence += f"; {_name(name)} would give {_tell(objective, prediction)}"
         if is_better(objective, prediction, chosen):
             sentence += f", which is not {margin:.0%} better: too little for the hops that it adds"
     else:
         sentence += "; nothing else is possible"
-    if best in ("pipeline", "hybrid") and (small := _list_small(problem)):
+    if best.startswith(("pipeline", "hybrid")) and (small := _list_small(problem)):
         sentence += f", since {small} cannot hold the whole model"
     return sentence
 
@@ -35,6 +35,14 @@ def is_better(objective: Objective, one: Prediction, other: Prediction) -> bool:
     """Tell whether one prediction is better than another by the objective; nine digits count."""
     sign = -1 if objective is Objective.THROUGHPUT else 1
     return sign * measure(objective, one) < sign * measure(objective, other) * (1 - sign * 1e-9)
+
+
+def _name(option: str) -> str:
+    """Return what an option does; its name ends with the precision of what it sends on, where that is not exact."""
+    if option in _DOES:
+        return _DOES[option]
+    kind, wire = option.rsplit(" ", 1)
+    return f"{_DOES[kind]} that sends activations in {wire} where a link is slow"
 
 
 def _tell(objective: Objective, prediction: Prediction) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from controller.planning.problem import Node, Pin, Problem, Workload, differences
 from controller.planning.workload import fit_memory
 from wire.messages import Heartbeat
+from wire.precision import Precision
 from wire.profiles import LinkProfile, Profile
 
 AGENT_BYTES = 64 << 20
@@ -63,6 +64,7 @@ def survey(
     max_payload: int,
     pins: tuple[Pin, ...] = (),
     stages: int | None = None,
+    wire: Precision = Precision.EXACT,
 ) -> Survey:
     """Make the planner's problem of a workload, which is that of ``cut_variant``, and of the nodes' facts.
 
@@ -86,7 +88,7 @@ def survey(
         if each.link is None:
             assumed.append(f"the link of {name} was not measured: 80 Mbit/s and 1 ms are assumed")
         nodes.append(_make_node(each, profile, work, whole_only=profile not in shapes))
-    problem = Problem(workload=work, nodes=tuple(nodes), max_payload=max_payload, pins=pins, stages=stages)
+    problem = Problem(workload=work, nodes=tuple(nodes), max_payload=max_payload, pins=pins, stages=stages, wire=wire)
     return Survey(problem, tuple(assumed), tuple(left_out))
 
 

@@ -54,7 +54,13 @@ def make_workload(model: str, graph: Graph, at: Sequence[int], *, frame_bytes: i
         arena_bytes=tuple(
             max(alive[place] + alive[place + 1] for place in range(start, stop)) for start, stop in pairwise(bounds)
         ),
+        float_bytes=(0, *(_count_float_bytes(graph, place) for place in at), 0),
     )
+
+
+def _count_float_bytes(graph: Graph, at: int) -> int:
+    """Return how many of the bytes that cross a cut are float32."""
+    return sum(tensor.bytes or 0 for tensor in graph.crossing(at) if tensor.dtype == "float32")
 
 
 def make_simulated_workload(model: str, spec: SimulatedSpec, *, frame_bytes: int) -> Workload:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from controller.desks.door import ControlDoor
 from controller.plans.keeper import Keeper
-from controller.plans.proposal import propose
-from controller.surveying.surveyor import Surveyor
+from controller.plans.planner import Planner
 from wire.bus import Received
 from wire.messages import Done, NameRequest, decode, encode
 from wire.plans import PlanRequest
@@ -19,8 +16,8 @@ _JSON = {"Content-Type": "application/json"}
 class PlanDesk:
     """Answers ``control.<user>.plan.<verb>``."""
 
-    def __init__(self, surveyor: Surveyor, keeper: Keeper) -> None:
-        self._surveyor = surveyor
+    def __init__(self, planner: Planner, keeper: Keeper) -> None:
+        self._planner = planner
         self._keeper = keeper
 
     def register(self, door: ControlDoor) -> None:
@@ -35,10 +32,8 @@ class PlanDesk:
 
     async def _make(self, message: Received) -> Reply:
         request = decode(message.data, PlanRequest)
-        field = await self._surveyor.look(request)
-        problems = await self._surveyor.measure(field, again=request.remeasure)
-        found = self._surveyor.gather(field, request)
-        return Reply(encode(await asyncio.to_thread(propose, field, found, request, problems)), _JSON)
+        _, report = await self._planner.plan(request)
+        return Reply(encode(report), _JSON)
 
     async def _apply(self, message: Received) -> Reply:
         return Reply(encode(await self._keeper.apply(decode(message.data, PlanRequest))), _JSON)

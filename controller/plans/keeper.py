@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from controller.catalogue import Catalogue
 from controller.nodes.placement import find_missing, suits
-from controller.planning.replanning import Watch, judge
+from controller.planning.replanning import GAIN, KEEP, Watch, judge
 from controller.planning.tiles import lay_out
-from controller.plans.proposal import propose
+from controller.plans.planner import Planner
 from controller.plans.prospect import Prospect, look_ahead
 from controller.surveying.book import Book
 from controller.surveying.surveyor import Field, Surveyor
@@ -25,6 +25,7 @@ from wire.cancellation import heed_cancellation
 from wire.errors import BrambleError, BusError, NoCapacityError, UnknownModelError
 from wire.messages import Event, encode
 from wire.plans import AUTOMATIC, Layout, ModelPlan, PlannedStage, PlanOption, PlanReport, PlanRequest, PlanState
+from wire.precision import Precision
 from wire.status import NodeStatus
 
 TICK_S = 1.0
@@ -50,6 +51,7 @@ class Keeper:
         book: Book[ModelPlan],
         catalogue: Catalogue,
         surveyor: Surveyor,
+        planner: Planner,
         *,
         nodes: Callable[[], Iterable[NodeStatus]],
         on_change: Callable[[], Awaitable[None]],
@@ -60,6 +62,7 @@ class Keeper:
         self._book = book
         self._catalogue = catalogue
         self._surveyor = surveyor
+        self._planner = planner
         self._nodes = nodes
         self._on_change = on_change
         self._is_proved = is_proved
@@ -83,9 +86,7 @@ class Keeper:
             BrambleError: something could not be measured, cut or stored.
 
         """
-        field = await self._surveyor.look(request)
-        problems = await self._surveyor.measure(field, again=request.remeasure)
-        report = await asyncio.to_thread(propose, field, self._surveyor.gather(field, request), request, problems)
+        field, report = await self._planner.plan(request)
         if request.grid is not None:
             return await self._divide(field, request, report, Grid(*request.grid))
         await self._change(field, request, report.options[0], report.reason)
@@ -184,6 +185,10 @@ class Keeper:
         now = time.monotonic()
         watch, verdict = judge(self._watches.get(model, Watch(now)), now, gain=known.gain, only_adds=known.only_adds)
         self._watches[model] = watch
+        if verdict.change and not await self._planner.is_usable(field, known.best):
+            request = replace(plan.request, wire=Precision.EXACT)
+            known = await asyncio.to_thread(look_ahead, plan, self._surveyor.gather(field, request))
+            verdict = verdict if known.gain is None or known.gain >= GAIN else KEEP
         if verdict.change:
             await self._change(field, plan.request, known.best, f"{verdict.reason}: {known.reason}")
 
@@ -217,10 +222,7 @@ class Keeper:
             return stages
         starts = [stage.start for stage in stages[1:]]
         digests = await self._surveyor.artefacts.cut(field.manifest, field.variant, starts)
-        return tuple(
-            PlannedStage(start=stage.start, end=stage.end, nodes=stage.nodes, digest=digest)
-            for stage, digest in zip(stages, digests, strict=True)
-        )
+        return tuple(replace(stage, digest=digest) for stage, digest in zip(stages, digests, strict=True))
 
     async def _write(
         self, manifest: Manifest, request: PlanRequest, layout: Layout, reason: str, throughput_s: float = 0.0

@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from controller.catalogue import Catalogue
 from controller.desks.door import ControlDoor
 from controller.plans.desk import PlanDesk
+from controller.plans.effects import Effects
 from controller.plans.keeper import Keeper
+from controller.plans.planner import Planner
 from controller.surveying.book import Book
 from controller.surveying.surveyor import Surveyor
 from wire import subjects
@@ -21,11 +23,11 @@ from wire.status import NodeStatus
 class Plans:
     """Made by :meth:`open`, runs until cancelled."""
 
-    def __init__(self, surveyor: Surveyor, keeper: Keeper, profiles: Book[Profile], links: Book[LinkProfile]) -> None:
+    def __init__(self, planner: Planner, keeper: Keeper, profiles: Book[Profile], links: Book[LinkProfile]) -> None:
         self._profiles = profiles
         self._links = links
         self._keeper = keeper
-        self._desk = PlanDesk(surveyor, keeper)
+        self._desk = PlanDesk(planner, keeper)
 
     @classmethod
     async def open(
@@ -48,11 +50,12 @@ class Plans:
         links = Book(await bus.bucket(subjects.LINKS_BUCKET), LinkProfile)
         plans = Book(await bus.bucket(subjects.CONFIG_BUCKET), ModelPlan, subjects.PLAN_KEY.wildcard())
         surveyor = Surveyor(bus, catalogue, profiles, links, nodes=nodes)
+        planner = Planner(surveyor, Effects(bus.control))
         keeper = Keeper(
-            bus, plans, catalogue, surveyor,
+            bus, plans, catalogue, surveyor, planner,
             nodes=nodes, on_change=on_change, is_proved=is_proved, is_leader=is_leader,
         )  # fmt: skip
-        return cls(surveyor, keeper, profiles, links)
+        return cls(planner, keeper, profiles, links)
 
     @property
     def by_model(self) -> Mapping[str, ModelPlan]:

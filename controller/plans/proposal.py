@@ -58,7 +58,9 @@ def describe_option(problem: Problem, option: Option) -> PlanOption:
     return PlanOption(
         name=option.name,
         pipelines=tuple(
-            tuple(PlannedStage(start=stage.start, end=stage.end, nodes=stage.nodes) for stage in stages)
+            tuple(
+                PlannedStage(start=stage.start, end=stage.end, nodes=stage.nodes, wire=stage.wire) for stage in stages
+            )
             for stages in option.pipelines
         ),
         throughput_s=prediction.throughput_s,

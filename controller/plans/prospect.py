@@ -40,7 +40,9 @@ def look_ahead(plan: ModelPlan, found: Survey) -> Prospect:
     """
     objective = Objective(plan.request.objective)
     best = make_plan(found.problem, objective)
-    running = [[Stage(stage.start, stage.end, stage.nodes) for stage in stages] for stages in plan.layout.pipelines]
+    running = [
+        [Stage(stage.start, stage.end, stage.nodes, stage.wire) for stage in stages] for stages in plan.layout.pipelines
+    ]
     now = evaluate(found.problem, running)
     gain = None
     if now is not None:
@@ -77,7 +79,7 @@ def adds_only(running: Sequence[Sequence[Stage]], best: Sequence[Sequence[Stage]
 def round_problem(problem: Problem) -> object:
     """Return the facts that a plan depends on, so coarsely that noise seldom shows."""
     work = problem.workload
-    return (work.cuts, problem.pins, problem.stages, tuple(_round_node(node) for node in problem.nodes))
+    return (work.cuts, problem.pins, problem.stages, problem.wire, tuple(_round_node(node) for node in problem.nodes))
 
 
 def _round_node(node: Node) -> tuple[object, ...]:

@@ -163,6 +163,7 @@ class Surveyor:
             max_payload=self._bus.data.max_payload,
             pins=pins,
             stages=request.stages,
+            wire=request.wire,
         )
 
     async def _measure_host(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edge_agent.backends.base import Activations, Findings, Prepared, TensorSpec
 from edge_agent.backends.entrances import check_finite
 from modelkit.answers import Answers, Classification
+from modelkit.answers import Detection as Box
 from modelkit.manifest import Manifest
 from modelkit.postprocess import interpret
 from wire.headers import WorkOrder
@@ -68,3 +69,10 @@ def to_findings(manifest: Manifest, answers: Answers) -> Findings:
             if not isinstance(a, Classification)
         )
     )
+
+
+def from_findings(findings: Findings) -> Answers:
+    """Turn wire's answers into modelkit's."""
+    if findings.classes is not None:
+        return tuple(Classification(each.label, each.index, each.score) for each in findings.classes)
+    return tuple(Box(each.label, each.index, each.score, each.box) for each in findings.detections or ())

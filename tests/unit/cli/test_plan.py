@@ -5,13 +5,16 @@ from __future__ import annotations
 import click
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from cli.commands.plan import _Pin, plan
 from cli.plan_picture import draw_option
-from cli.plan_report import option_row, tell_state
+from cli.plan_report import option_row, tell_effect, tell_state
 from tests.unit.controller.test_plan_placement import PIPELINE
 from tests.unit.controller.test_plan_placement import plan as plan_of
+from wire.effects import WireEffect
 from wire.plans import PinnedOperators, PlannedStage, PlanOption, PlanState
+from wire.precision import Precision
 
 
 def option(*pipelines: tuple[PlannedStage, ...], seconds: tuple[tuple[tuple[float, ...], ...], ...] = ()) -> PlanOption:
@@ -51,6 +54,27 @@ def test_every_pipeline_is_drawn() -> None:
 def test_an_option_is_a_row() -> None:
     row = option_row(option((stage(0, 40, "a", "b"), stage(40, 70, "c"))))
     assert row == ("pipeline", "12.3", "50 ms", "80 ms", "3.0 MiB", "2.0 KiB", "0-40 x2 > 40-70 x1")
+
+
+def test_a_hop_that_is_not_exact_says_so_in_the_row_and_in_the_picture() -> None:
+    coded = option((replace(stage(0, 40, "a"), wire=Precision.F16), stage(40, 70, "c")))
+    assert option_row(coded)[-1] == "0-40 x1 >f16> 40-70 x1"
+    assert "0-40 f16" in "\n".join(draw_option(coded))
+
+
+def test_what_a_precision_does_to_answers_is_told_in_a_sentence() -> None:
+    exact = option((stage(0, 40, "a"), stage(40, 70, "c")))
+    assert tell_effect(exact) is None
+    effect = WireEffect(node="pi1", pictures=6, same_first=6, matched=0.97, score_change=0.0038, least_overlap=0.998)
+    assert tell_effect(replace(exact, name="pipeline int8", effect=effect)) == (
+        "pipeline int8, on the known picture and views of it: 6 of 6 first answers stay, 97% of all, "
+        "scores change by 0.0038 at most, boxes overlap theirs by 0.998 at least (measured on pi1)"
+    )
+
+
+@pytest.mark.parametrize("wish", [("--reset",), ("--bands", "2", "--apply")])
+def test_a_precision_goes_with_no_wish_that_knows_none(wish: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(plan, ["m", "--allow-wire", "f16", *wish]).exit_code == 2
 
 
 def test_what_is_in_force_is_told_in_a_sentence() -> None:

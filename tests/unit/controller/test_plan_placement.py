@@ -10,6 +10,7 @@ from tests.testing.heartbeats import make_heartbeat
 from tests.unit.controller.test_placement import make_manifest
 from wire.messages import Shard, ShardReport, ShardState
 from wire.plans import AUTOMATIC, Layout, ModelPlan, PlannedStage, PlanRequest
+from wire.precision import Precision
 from wire.status import NodeStatus
 
 MANIFEST = make_manifest("net", "cpu-f32", "cpu-int8")
@@ -52,6 +53,17 @@ def missing(target: Layout, *nodes: NodeStatus, proved: bool = True, patient: bo
 def test_without_a_plan_every_node_has_the_whole_model() -> None:
     (whole,) = shards("a", None)
     assert (whole.variant, whole.stages, whole.cut) == ("cpu-int8", 1, None)
+
+
+def test_a_stage_sends_on_in_the_precision_of_the_plan_and_an_exact_one_does_not_count_as_it() -> None:
+    first, last = PIPELINE.pipelines[0]
+    coded = layout((replace(first, wire=Precision.F16), last))
+    (shard,) = shards("a", plan(coded))
+    assert shard.wire is Precision.F16
+    held = {node: shards(node, plan(PIPELINE)) for node in "abc"}
+    nodes = [status(node, *held[node]) for node in "abc"]
+    assert missing(PIPELINE, *nodes) == ()
+    assert missing(coded, *nodes) == ("operators 0 to 10 on a, b",)
 
 
 def test_a_plan_gives_each_node_its_stage_and_nothing_else() -> None:
