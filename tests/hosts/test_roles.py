@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -34,7 +35,6 @@ def load(path: str) -> ModuleType:
 survey = load("roles/node_base/files/survey.py")
 bundle = load("roles/release/files/build_bundle.py")
 reconcile = load("roles/models/files/reconcile.py")
-kubernetes = load("inventory/kubernetes/nodes.py")
 
 LIMITS = {"clock_skew_s": 10, "memory_mib": 400, "disk_mib": 1024, "fsync_warn_ms": 50, "fsync_refuse_ms": 200}
 GOOD: dict[str, Any] = {
@@ -157,12 +157,11 @@ def test_a_requirement_without_a_hash_is_refused() -> None:
 
 
 def test_a_release_is_named_by_all_that_goes_into_it() -> None:
-    one = bundle.name_release("0.1.0", [("a", b"x"), ("b", b"y")])
+    one = bundle.digest_release("0.1.0", [("a", b"x"), ("b", b"y")])
 
-    assert one == bundle.name_release("0.1.0", [("b", b"y"), ("a", b"x")])
-    assert (
-        len({one, *(bundle.name_release("0.1.0", files) for files in ([("a", b"xb"), ("", b"y")], [("a", b"x")]))}) == 3
-    )
+    assert one == bundle.digest_release("0.1.0", [("b", b"y"), ("a", b"x")])
+    others = [bundle.digest_release("0.1.0", files) for files in ([("a", b"xb"), ("", b"y")], [("a", b"x")])]
+    assert len({one, *others}) == 3
 
 
 def test_packing_the_same_files_twice_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -227,23 +226,43 @@ def test_models_come_before_the_cameras_that_need_them_and_go_after() -> None:
     assert reconcile.order(models, cameras) == [models[0], cameras[0], models[1]]
 
 
-def test_labelled_nodes_of_kubernetes_become_hosts() -> None:
-    nodes = {
-        "items": [
-            {
-                "metadata": {"name": "rancher-1", "labels": {"bramble/agents": "true", "zone": "attic"}},
-                "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.31"}]},
-            },
-            {"metadata": {"name": "other", "labels": {"bramble/agents": "no"}}, "status": {}},
-        ]
-    }
+def list_kubernetes(path: Path) -> subprocess.CompletedProcess[str]:
+    command = [find_ansible().parent / "ansible-inventory", "-i", ROOT / "inventory/kubernetes/nodes.py", "--list"]
+    environment = os.environ | {"BRAMBLE_KUBERNETES_NODES": str(path)}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
-    inventory = kubernetes.build_inventory(nodes)
 
-    assert inventory["agents"] == {"hosts": ["rancher-1"]}
-    assert json.loads(json.dumps(inventory["_meta"]["hostvars"])) == {
-        "rancher-1": {
-            "ansible_host": "10.0.0.31",
-            "kubernetes_labels": {"bramble/agents": "true", "zone": "attic"},
-        }
+def test_labelled_nodes_of_kubernetes_become_hosts_of_ansible() -> None:
+    done = list_kubernetes(ROOT / "tests/hosts/kubernetes_nodes.json")
+
+    assert done.returncode == 0, done.stderr
+    inventory = json.loads(done.stdout)
+    hosts = inventory["_meta"]["hostvars"]
+    assert {group: inventory[group]["hosts"] for group in ("agents", "brokers", "controllers")} == {
+        "agents": ["rancher-1", "rancher-2.example.org"],
+        "brokers": ["rancher-1"],
+        "controllers": ["rancher-1"],
     }
+    assert {name: host["ansible_host"] for name, host in hosts.items()} == {
+        "rancher-1": "10.0.0.31",
+        "rancher-2.example.org": "10.0.0.32",
+    }
+    zones = {name: host["kubernetes_labels"]["topology.kubernetes.io/zone"] for name, host in hosts.items()}
+    assert zones == {"rancher-1": "attic", "rancher-2.example.org": "cellar"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("no JSON", "gave no JSON"), ("[]", "no list of nodes"), ('{"items": [{"kind": "Node"}]}', "no list of nodes")],
+)
+def test_what_is_no_list_of_nodes_ends_the_run_with_the_command_that_makes_one(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    path = tmp_path / "nodes.json"
+    path.write_text(text)
+
+    done = list_kubernetes(path)
+
+    assert done.returncode != 0
+    assert reason in done.stderr
+    assert "kubectl get nodes --output json" in " ".join(done.stderr.split())
