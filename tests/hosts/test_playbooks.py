@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import re
 import shutil
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.hosts.conftest import NODES, ROOT, Bed, Play, build_bundles, wait_for
 from tests.hosts.meanwhile import PICTURE, ask_meanwhile, submit_jobs, wait_for_jobs
+from tests.hosts.observed import (
+    collect_secrets,
+    find_differences,
+    find_live,
+    take_snapshot,
+    watch_commands,
+)
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
 
@@ -23,29 +27,6 @@ MAX_EXPOSURE = 2.0
 JOBS = 20
 ROLLBACK_S = 60
 NOTHING = dict.fromkeys(NODES, 0)
-# Files, users, units and ports: all that a host has to show for itself. Logs, caches of systemd's own and the backups
-# that useradd leaves of passwd and its kin come and go by themselves.
-SNAPSHOT = r"""sh -c '
-find /etc /opt /srv /usr/local /var/lib /var/cache /home -xdev \
-  -not -path "/var/lib/systemd/*" -not -path "/etc/*-" -not -path "/home/pi/*" -not -path "/var/cache/ldconfig*" \
-  -not -path "/etc/ssh/*" -not -path "/var/lib/private" -printf "%p %y %m %u %g\n" | sort
-getent passwd; getent group
-systemctl list-unit-files --no-legend --no-pager | grep -v transient | sort
-ss -Hltn | awk "{print \$4}" | sort'"""
-
-
-def take_snapshot(bed: Bed) -> dict[str, set[str]]:
-    return {node: set(bed.ssh(node, SNAPSHOT).splitlines()) for node in NODES}
-
-
-def find_differences(bed: Bed, before: dict[str, set[str]]) -> dict[str, list[str]]:
-    """Return by node what has come (+) and gone (-) since."""
-    after = take_snapshot(bed)
-    return {
-        node: [f"+ {line}" for line in sorted(after[node] - before[node])]
-        + [f"- {line}" for line in sorted(before[node] - after[node])]
-        for node in NODES
-    }
 
 
 @pytest.fixture(scope="module")
@@ -64,26 +45,6 @@ def installed(bed: Bed, before: dict[str, set[str]], commands_seen: set[str]) ->
     assert set(before) == set(NODES)
     with watch_commands(commands_seen):
         return bed.play("site.yml", "-vvv").expect_success()
-
-
-@contextlib.contextmanager
-def watch_commands(seen: set[str]) -> Iterator[None]:
-    """Collect the arguments of every process; the nodes' are seen from here, too."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.02):
-            for process in Path("/proc").glob("[0-9]*/cmdline"):
-                with contextlib.suppress(OSError):  # it has ended
-                    seen.add(process.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
 
 
 def test_a_check_from_zero_runs_through_and_changes_nothing(bed: Bed, before: dict[str, set[str]]) -> None:
@@ -153,18 +114,6 @@ def test_every_unit_is_hardly_exposed(bed: Bed) -> None:
 _ASSESS = "systemd-analyze security --offline=true --json=short --no-pager /etc/systemd/system/{unit}.service"
 
 
-def collect_secrets(bed: Bed) -> set[str]:
-    """Return every private key and password of the cluster, from wherever they are."""
-    found = set()
-    for node in NODES:
-        listed = bed.ssh(node, "sh -c 'cat /etc/bramble/*.nk; cat /etc/bramble/route-password 2>/dev/null || :'")
-        found |= set(listed.split())
-    found |= {path.read_text().strip() for path in bed.access.glob("*.nk")}
-    for credentials in bed.state.glob("config/nats/context/*.creds"):
-        found |= {line for line in credentials.read_text().splitlines() if line.startswith("SU")}
-    return found
-
-
 def test_no_secret_is_in_what_a_run_says_or_in_any_command_line(
     bed: Bed, installed: Play, commands_seen: set[str]
 ) -> None:
@@ -223,12 +172,6 @@ def test_keys_are_changed_under_a_stream_of_pictures_and_the_old_ones_are_refuse
         for line in bed.bramble("access", "list", "--access", str(bed.access), "--json").stdout.splitlines()
     ]
     assert all(sum(user["name"] == node and not user["revoked_at"] for user in listed) == 1 for node in NODES)
-
-
-def find_live(bed: Bed) -> set[str]:
-    done = bed.bramble("status", "--context", "bed", "--json")
-    nodes = json.loads(done.stdout)["nodes"] if done.returncode == 0 else []
-    return {node["node"] for node in nodes if node["liveness"] == "live"}
 
 
 @pytest.mark.usefixtures("installed")

@@ -30,7 +30,7 @@ from pathlib import Path
 from packaging.markers import Marker
 from packaging.utils import parse_wheel_filename
 
-COMPONENTS = ("agent", "broker", "controller")
+COMPONENTS = ("agent", "broker", "controller", "notify", "traces")
 FETCH_S = 900
 BUILD_S = 120
 KEPT = 3
@@ -115,13 +115,13 @@ def select_requirements(lock: str, target: Target) -> dict[str, str]:
     return chosen
 
 
-def name_release(version: str, files: Iterable[tuple[str, bytes]]) -> str:
-    """Return ``<version>-<digest>`` over names and contents."""
+def digest_release(version: str, files: Iterable[tuple[str, bytes]]) -> str:
+    """Return the SHA-256 over names and contents."""
     digest = hashlib.sha256(version.encode())
     for name, data in sorted(files):
         digest.update(f"\0{name}\0{len(data)}\0".encode())
         digest.update(data)
-    return f"{version}-{digest.hexdigest()[:10]}"
+    return digest.hexdigest()
 
 
 def read_sources(root: Path) -> list[tuple[str, bytes]]:
@@ -129,10 +129,12 @@ def read_sources(root: Path) -> list[tuple[str, bytes]]:
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     found = [root / name for name in ("pyproject.toml", "README.md", "LICENSE")]
     found += [root / "requirements" / f"{component}.lock" for component in COMPONENTS]
-    found += sorted(Path(__file__).parent.glob("*install*"))
     for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         found += [path for path in (root / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    return [(os.path.relpath(path, root), path.read_bytes()) for path in found]
+    own = [path for path in Path(__file__).parent.iterdir() if path.suffix in {".py", ".lock"}]
+    return [(os.path.relpath(path, root), path.read_bytes()) for path in found] + [
+        (f"roles/release/files/{path.name}", path.read_bytes()) for path in own
+    ]
 
 
 def build_wheel(root: Path, out: Path) -> Path:
@@ -219,13 +221,13 @@ def build_environment(root: Path, target: Target, path: Path, out: Path) -> None
     pack(_describe(target, name_environment(root, target), lock_wheels(wheels)), wheels, path)
 
 
-def build_release(target: Target, name: str, wheel: Path, pip: Iterable[Path], path: Path) -> None:
-    """Write the bundle of Bramble's own wheel."""
-    pack(_describe(target, name, lock_wheels([wheel])), (wheel, *pip), path)
+def build_release(target: Target, name: str, wheel: Path, pip: Iterable[Path], path: Path, *, digest: str) -> None:
+    """Write the bundle of Bramble's own wheel; ``digest`` is that of the sources."""
+    pack(_describe(target, name, lock_wheels([wheel]), digest=digest), (wheel, *pip), path)
 
 
-def _describe(target: Target, name: str, lock: str) -> dict[str, bytes]:
-    about = {"name": name, "machine": target.machine, "python": target.python, "components": target.components}
+def _describe(target: Target, name: str, lock: str, **more: str) -> dict[str, bytes]:
+    about = {"name": name, "machine": target.machine, "python": target.python, "components": target.components, **more}
     return {"bundle.json": json.dumps(about, sort_keys=True).encode() + b"\n", "requirements.lock": lock.encode()}
 
 
@@ -287,7 +289,8 @@ def _run(command: Sequence[str], within: float, cwd: Path | None = None) -> None
 def build_missing(root: Path, out: Path, targets: Iterable[Target], *, check: bool) -> dict[str, object]:
     """Build what is not there yet, remove what is old, and return what there is; ``check`` only tells what would be."""
     version = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    release = name_release(version, read_sources(root))
+    digest = digest_release(version, read_sources(root))
+    release = f"{version}-{digest[:10]}"
     environments = {target: name_environment(root, target) for target in targets}
     paths = {target: (out / "environments" / name / "bundle.tar", out / "releases" / release / f"{target.name}.tar")
              for target, name in environments.items()}  # fmt: skip
@@ -301,7 +304,7 @@ def build_missing(root: Path, out: Path, targets: Iterable[Target], *, check: bo
                 if not environment_path.exists():
                     build_environment(root, target, environment_path, out)
                 pip = fetch_wheels(root, target, out).glob("pip-*.whl")
-                build_release(target, release, wheel, pip, release_path)
+                build_release(target, release, wheel, pip, release_path, digest=digest)
     if not check:
         prune(out / "environments", environments.values())
         prune(out / "wheelhouse", environments.values())

@@ -26,6 +26,8 @@ IMPORTS = {
     "agent": "edge_agent.agent, ai_edge_litert.interpreter",
     "broker": "wire",
     "controller": "controller.controller",
+    "notify": "notifier.mqtt, notifier.notifier",
+    "traces": "controller.tracing.otlp",
 }
 
 
