@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from wire.bus import Bus
 ROOT = Path(__file__).parents[1]
 
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "BRAMBLE_LIBRARY")
+
+
+def pytest_configure() -> None:
+    """Heed the signals that `nohup` and `&` have a shell ignore: the processes that tests start would inherit that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
