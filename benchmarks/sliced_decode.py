@@ -70,7 +70,7 @@ def main() -> None:
                 f"{measure(lambda: decode_tile(sent[middle], Box(0, 0, tiles[0].width, tiles[0].height), SPEC)):.1f} ms",  # noqa: B023, E501 - used at once
                 f"{len(jpeg) * len(tiles) >> 10} KiB",
                 f"{sum(map(len, sent)) >> 10} KiB",
-                f"{np.abs(exact - again).mean() * 127.5:.2f} of 255",
+                f"{np.abs(np.subtract(exact, again)).mean() * 127.5:.2f} of 255",
             )
     Console().print(table)
 

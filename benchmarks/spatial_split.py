@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench_cluster import READY_S, BenchCluster, NodeSpec
-from benchmarks.quota import open_quotas
+from benchmarks.quota import Quotas, open_quotas
 from cli.library import open_library
 from cli.local.broker import Broker
 from modelkit.library import Library
@@ -146,10 +146,16 @@ async def open_nodes(share: float) -> AsyncIterator[tuple[Bus, Callable[[], obje
                             limit=lambda pid, name=name: quotas.add(name, pid),  # type: ignore[misc]  # bound at once
                         )
                     )
-                yield bus, lambda: [quotas.limit(name, share) for name in NODES]
+                yield bus, lambda: limit_all(quotas, share)
             finally:
                 for name in tuple(bench.processes):
                     bench.end(name)
+
+
+def limit_all(quotas: Quotas, share: float) -> None:
+    """Hold every node back to that share of a processor."""
+    for name in NODES:
+        quotas.limit(name, share)
 
 
 async def assign(bus: Bus, manifest: Manifest, ways: Sequence[Way]) -> None:
@@ -266,7 +272,7 @@ def main() -> None:
     rows = asyncio.run(measure(options.model, options.variant, cuts, options.frames, options.share))
     if options.json:
         for row in rows:
-            print(json.dumps({name: getattr(row, name) for name in Row.__slots__}))  # type: ignore[attr-defined]
+            print(json.dumps({name: getattr(row, name) for name in Row.__slots__}))
         return
     table = Table(
         title=f"{options.model} {options.variant}, one frame at a time, nodes with {options.share:.0%} of a processor"

@@ -165,6 +165,8 @@ class Controller:
             self._catalogue, lambda node, model, artefact: self._fences.find(node, model, artefact) is not None
         )
         self._sliced = SlicedDispatcher(self._dispatcher, self._pool, self._catalogue.require)
+        remembering = RememberingDispatcher(self._sliced, self._cache)
+        self.requests = RequestDesk(self._catalogue, remembering, self._results, self._rates, self._clock)
         self._watch = Watch(settings.id, bus.control)
         self._http: HttpServer | None = None
         self._plans: Plans
@@ -234,9 +236,9 @@ class Controller:
             description="Inference over the nodes of a Bramble cluster",
             metadata={"controller": settings.id},
         )
-        remembering = RememberingDispatcher(self._sliced, self._cache)
-        desk = RequestDesk(self._catalogue, remembering, self._results, self._rates, self._clock)
-        service.add_endpoint("infer", subjects.INFER.wildcard(), desk.answer, metadata={"payload": "JPEG or PNG"})
+        service.add_endpoint(
+            "infer", subjects.INFER.wildcard(), self.requests.answer, metadata={"payload": "JPEG or PNG"}
+        )
         door = ControlDoor(service, self._recorder.write)
         control = ControlDesk(
             self._config,

@@ -61,13 +61,19 @@ class RequestDesk:
         self._catalogue.require(model)
         capture = Capture.new(REQUESTS, message.data, captured_at=time.time(), arrived=self._clock())
         self._results.tracer.adopt(capture.frame, find_traceparent(headers))
-        result = await self._infer(capture, model, options)
+        result = await self.infer(capture, model, options)
         if options.answer is AnswerKind.PICTURE:
             picture = await asyncio.to_thread(overlay.draw, message.data, result)
             return Reply(picture, {"Content-Type": "image/jpeg", "Bramble-Frame": result.frame})
         return Reply(encode(result), {"Content-Type": "application/json"})
 
-    async def _infer(self, capture: Capture, model: str, options: InferOptions) -> Result:
+    async def infer(self, capture: Capture, model: str, options: InferOptions) -> Result:
+        """Have a picture looked at; the ledger has it from here to its end.
+
+        Raises:
+            BrambleError: any of the codes that an error reply can carry.
+
+        """
         self._results.offer(capture, model)
         job = Job(
             frame=capture.frame,

@@ -1,0 +1,57 @@
+"""One frame's way to a worker and back: Bramble beside its peers, on the same job, in rounds.
+
+    make bench-frame-path [ARGS='--contenders bramble,grpc-aio --rounds 5']
+
+The job is one 88 KiB JPEG through MobileNetV2 (about 10 ms of one core), in two workers, with the asking side on the
+same cores. Each load runs between two runs of the bare job; where these differ by more than a tenth it is repeated, up
+to three times. Figures are medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.frame_path.bare import open_bare
+from benchmarks.frame_path.contender import CONTENDERS
+from benchmarks.frame_path.job import build_job, find_library
+from benchmarks.frame_path.rounds import Run, Spans, run_rounds
+from benchmarks.frame_path.summary import summarise_runs
+from benchmarks.frame_path.table import print_summaries
+from benchmarks.harness.record import write_record
+
+SHORT = Spans()
+FULL = Spans(one=4.0, full=6.0, half=6.0, idle=3.0, kill=6.0)
+USUAL = "bramble,bramble-tls,bramble-requests,grpc-aio,grpc-uvloop,grpc-threads"
+
+
+def say(line: str) -> None:
+    """Tell how far it is."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--contenders", default=USUAL, help=f"any of {', '.join(CONTENDERS)}")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--full", action="store_true", help="half load, idle and kill -9 too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    given = parser.parse_args()
+    names = given.contenders.split(",")
+    if unknown := set(names) - set(CONTENDERS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(CONTENDERS)}")
+    build_job(find_library())
+    runs: dict[str, list[Run]] = {name: [] for name in names}
+    with open_bare() as bare:
+        for run in run_rounds(names, bare, FULL if given.full else SHORT, given.rounds, say):
+            runs[run.contender].append(run)
+    summaries = [summarise_runs(each) for each in runs.values()]
+    if given.json:
+        write_record(given.json, "frame_path", summaries, runs)
+    print_summaries(summaries)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""What is told of many latencies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from controller.latency import percentile
+
+
+class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Of latencies, in milliseconds; not a number where there are none."""
+
+    p50: float
+    p95: float
+    p99: float
+    worst: float
+    mean: float
+
+
+def summarise(latencies_s: Sequence[float]) -> Quantiles:
+    """Return the quantiles of latencies in seconds, in any order."""
+    if not latencies_s:
+        none = float("nan")
+        return Quantiles(p50=none, p95=none, p99=none, worst=none, mean=none)
+    found = sorted(each * 1e3 for each in latencies_s)
+    return Quantiles(
+        p50=percentile(found, 0.50),
+        p95=percentile(found, 0.95),
+        p99=percentile(found, 0.99),
+        worst=found[-1],
+        mean=sum(found) / len(found),
+    )
