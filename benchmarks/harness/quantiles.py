@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from controller.latency import percentile
+from controller.results.latency import percentile
 
 
 class Quantiles(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from benchmarks.frame_path.contender import Ask, Site
 from benchmarks.frame_path.job import MODEL
 from benchmarks.peers.bramble_cluster import CONTROLLER, open_ground, serve_model
-from controller.capture import Capture
 from controller.controller import Controller
+from controller.lanes.capture import Capture
 from controller.leases.place import Place
 from controller.settings import parse_settings
 from wire.bus import Bus
