@@ -7,20 +7,23 @@ import base64
 import logging
 import re
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import ParseResult, urlsplit
 
-from nats.aio.client import Client
+from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Srv
 from nats.aio.msg import Msg
+from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError, SlowConsumerError
 
 from wire.context import Context
-from wire.errors import BadRequestError, BusError, NotAuthorisedError
+from wire.errors import BusError, NotAuthorisedError
 from wire.identity import KeyPair, read_key_pair
 from wire.redact import redact_url
+from wire.tls import make_tls, wants_tls
 
 MALFORMED = "Bramble-Malformed"
 """Set on a message whose headers could not be read, so that its receiver can refuse it."""
@@ -31,6 +34,28 @@ _NO_TLS = ("certificate", "ssl", "tls")
 _UNKNOWN_USER = re.compile(r"authori[sz]ation|authentication (?!timeout)")
 
 _log = logging.getLogger("bramble.bus")
+
+
+class GuardedTransport(TcpTransport):
+    """A connection whose encryption asyncio knows of.
+
+    nats-py puts a protocol of its own on the encrypted side, which asyncio never tells that it is encrypted: so each
+    connection that the server ends has asyncio complain of ``eof_received()``.
+    """
+
+    async def connect_tls(
+        self,
+        uri: str | ParseResult,
+        ssl_context: ssl.SSLContext,
+        buffer_size: int,
+        connect_timeout: int,
+    ) -> None:
+        """Encrypt a connection that is open; ``buffer_size`` is the one that it was opened with."""
+        del buffer_size
+        writer = self._io_writer
+        assert writer is not None  # connect comes first
+        host = uri if isinstance(uri, str) else uri.hostname
+        await asyncio.wait_for(writer.start_tls(ssl_context, server_hostname=host), connect_timeout)
 
 
 class GuardedClient(Client):
@@ -85,6 +110,17 @@ class GuardedClient(Client):
             # nats-py would go on in plain text: whoever sits in between could ask for that.
             raise NatsError("nats: the server offers no TLS, and this context wants it")
         await super()._process_info(info, initial_connection)
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        if s.uri.scheme in ("ws", "wss"):
+            await super()._connect_to_server(s)
+            return
+        s.last_attempt = time.monotonic()
+        if not isinstance(self._transport, GuardedTransport):
+            self._transport = GuardedTransport()  # type: ignore[no-untyped-call]  # nats-py's constructor
+        await self._transport.connect(
+            s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=self.options["connect_timeout"]
+        )
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         try:
@@ -204,13 +240,8 @@ def _credentials(context: Context) -> dict[str, Any]:
     if context.inbox_prefix:
         found["inbox_prefix"] = context.inbox_prefix
     if wants_tls(context):
-        found["tls"] = _tls(context)
+        found["tls"] = make_tls(context)
     return found
-
-
-def wants_tls(context: Context) -> bool:
-    """Tell whether the context asks for an encrypted connection."""
-    return bool(context.ca or context.cert) or any(each.startswith(("tls://", "wss://")) for each in context.servers)
 
 
 def find_violation(text: str) -> tuple[str, str] | None:
@@ -223,19 +254,6 @@ def is_unknown_user(error: Exception) -> bool:
     """Tell whether the server does not know this user, or not any more."""
     text = str(error).lower()
     return not find_violation(text) and _UNKNOWN_USER.search(text) is not None
-
-
-def _tls(context: Context) -> ssl.SSLContext:
-    try:
-        tls = ssl.create_default_context(cafile=str(Path(context.ca).expanduser()) if context.ca else None)
-        tls.minimum_version = ssl.TLSVersion.TLSv1_3
-        if context.cert:
-            tls.load_cert_chain(
-                Path(context.cert).expanduser(), Path(context.key).expanduser() if context.key else None
-            )
-    except OSError as error:  # ssl.SSLError is one
-        raise BadRequestError(f"the context's certificates cannot be read: {error}") from error
-    return tls
 
 
 def refuse_user(where: str) -> NotAuthorisedError:

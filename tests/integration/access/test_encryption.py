@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+import signal
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +19,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from cli.access.certificates import CA_FILE, create_ca, issue, sign_request
+from cli.access.enforce import push_account
 from cli.local.broker import Broker
 from tests.integration.access.conftest import streaming
 from tests.testing.secured import Secured, start_secured
 from wire.bus import Link
 from wire.bus.survey import survey_server
 from wire.context import Context
-from wire.errors import BadRequestError, BusError
+from wire.errors import BadRequestError, BusError, NotAuthorisedError
 from wire.identity import write_private
 from wire.permissions import Role
 
@@ -140,6 +145,52 @@ def test_what_is_no_request_or_has_no_host_is_refused(tmp_path: Path) -> None:
 def test_the_authority_s_key_is_the_operator_s_alone(tmp_path: Path) -> None:
     create_ca(tmp_path, "test")
     assert (tmp_path / "ca-key.pem").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_server_takes_a_new_certificate_while_frames_flow_and_lets_nobody_back_in(encrypted: Secured) -> None:
+    """Nobody is disconnected, and the file's older account does not undo a revocation that was pushed."""
+    gone = encrypted.let_in("ann", Role.VIEWER)
+    encrypted.authority.revoke("ann")
+    await push_account(encrypted.authority)
+    file = encrypted.broker.directory / "server.pem"
+    before = file.read_text()
+    async with streaming(encrypted) as stream:
+        certificate, key = issue(encrypted.authority.directory, ["127.0.0.1"], days=100)
+        write_private(file, certificate)
+        write_private(file.with_name("server-key.pem"), key)
+        os.kill(encrypted.broker.pid, signal.SIGHUP)
+        async with asyncio.timeout(WAIT_S):
+            while await asyncio.to_thread(read_served, encrypted) == before:
+                await stream.flows_on()
+        assert await asyncio.to_thread(read_served, encrypted) == certificate
+        await stream.flows_on()
+        with pytest.raises(NotAuthorisedError):
+            await Link.open(gone, name="ann")
+
+
+async def test_connections_that_end_on_either_side_are_nothing_that_asyncio_complains_of(
+    encrypted: Secured, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = await Link.open(encrypted.let_in("ann", Role.OPERATOR), name="ann")
+    try:
+        back = asyncio.Event()
+        link.call_on_reconnect(back.set)
+        with caplog.at_level(logging.WARNING, "asyncio"):
+            await asyncio.to_thread(encrypted.restart)
+            await asyncio.wait_for(back.wait(), WAIT_S)
+    finally:
+        await link.close()
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
+def read_served(encrypted: Secured) -> str:
+    """Return the certificate that the server shows to who comes now, PEM."""
+    port = urlsplit(encrypted.broker.context.url).port
+    tls = ssl.create_default_context(cafile=encrypted.authority.directory / CA_FILE)
+    with socket.create_connection(("127.0.0.1", port), WAIT_S) as plain:
+        assert plain.recv(4096).startswith(b"INFO ")
+        with tls.wrap_socket(plain, server_hostname="127.0.0.1") as encrypted_socket:
+            return ssl.DER_cert_to_PEM_cert(encrypted_socket.getpeercert(binary_form=True) or b"")
 
 
 async def test_a_connection_comes_back_encrypted_after_the_server_s_restart(encrypted: Secured) -> None:
