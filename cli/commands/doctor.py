@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cli.cluster import Cluster
 from cli.connection import context_option, open_cluster, run
-from cli.doctor import broker, selection
+from cli.doctor import broker, expiry, selection
 from cli.doctor.report import print_findings
 from cli.output import Exit, Failure, json_option, print_error, print_json
 from wire import health
@@ -23,6 +23,7 @@ from wire.errors import AnswerTimeoutError, BadRequestError, BrambleError, NoRes
 from wire.findings import Finding, Health, Severity, judge_health
 from wire.jobs import QueueStatus
 from wire.status import ClusterStatus
+from wire.tls import make_tls
 
 MONITOR_S = 5.0
 MAX_PAGE = 1 << 20
@@ -38,7 +39,7 @@ On a node that cannot be reached, run `bramble-agent doctor`.
 @click.command(epilog=_EPILOG)
 @click.argument("kind", type=click.Choice(_KINDS), default="cluster")
 @click.argument("name", required=False)
-@click.option("--monitor", metavar="URL", help="The NATS server's monitoring page, such as http://127.0.0.1:8222.")
+@click.option("--monitor", metavar="URL", help="The NATS server's monitoring page, such as https://127.0.0.1:8222.")
 @click.option("--all", "show_all", is_flag=True, help="Show also what is well.")
 @context_option
 @json_option
@@ -78,8 +79,15 @@ async def _examine(context: Context, kind: str, name: str | None, monitor: str |
     async with open_cluster(context) as found:
         if kind == "cluster":
             server = await survey_server(found.bus.control)
-            settings = broker.judge_settings(broker.read_varz(await _read_page(monitor))) if monitor else ()
-            return (*broker.judge_server(server, time.time(), url=context.url), *settings, *await _look_around(found))
+            settings = broker.judge_settings(broker.read_varz(await _read_page(monitor, context))) if monitor else ()
+            now = time.time()
+            return (
+                *broker.judge_server(server, now, url=context.url),
+                *expiry.judge_own(context, now),
+                *await expiry.judge_others(context, server.server, now),
+                *settings,
+                *await _look_around(found),
+            )
         status = await found.status()
         judged = _require(selection.choose(health.judge_cluster(status), kind, name), kind, name)
         live = [node for node in list_live(status) if name in (None, node)] if kind == "node" else []
@@ -131,12 +139,14 @@ async def _ask_node(found: Cluster, node: str) -> tuple[Finding, ...]:
         )
 
 
-async def _read_page(url: str) -> bytes:
+async def _read_page(url: str, context: Context) -> bytes:
     if not url.startswith(("http://", "https://")):
         raise BadRequestError(f"{url!r} is no web address", remedy="give http://HOST:PORT")
 
+    tls = make_tls(context) if url.startswith("https://") else None
+
     def read() -> bytes:
-        with urlopen(f"{url.rstrip('/')}/varz", timeout=MONITOR_S) as reply:  # noqa: S310 - checked above
+        with urlopen(f"{url.rstrip('/')}/varz", timeout=MONITOR_S, context=tls) as reply:  # noqa: S310 - checked above
             data: bytes = reply.read(MAX_PAGE)
             return data
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from cli.doctor.expiry import RENEW, Ending, judge_end
 from wire.bus.survey import ServerReport, StoreUse
 from wire.errors import BadRequestError
 from wire.findings import Finding, Severity
@@ -18,7 +19,6 @@ MIN_VERSION = (2, 11)
 MIN_PAYLOAD = 8_000_000
 """A 4K JPEG and every activation of a sensible cut fit; nats-server's own default is 1 MB."""
 SLOW_S = 0.1
-CERTIFICATE_WARN_S, CERTIFICATE_BROKEN_S = 30 * 86400.0, 3 * 86400.0
 STORE_WARN, STORE_BROKEN = 0.8, 0.95
 MAX_PING_S = 5.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -65,7 +65,7 @@ def judge_server(report: ServerReport, now: float, *, url: str) -> Iterator[Find
         "pictures and passwords can be read on the network: switch TLS on",
     )  # fmt: skip
     if report.certificate_ends is not None:
-        yield _judge_certificate(report.certificate_ends - now)
+        yield judge_end(ABOUT, Ending("certificate", "the server's certificate", report.certificate_ends, RENEW), now)
     if report.disk is None or report.memory is None:
         yield _find("jetstream", False, Severity.BROKEN, "JetStream is off", "add a `jetstream {…}` block")
         return
@@ -88,15 +88,6 @@ def judge_settings(varz: Varz) -> Iterator[Finding]:
     )  # fmt: skip
     used = (varz.jetstream.get("stats") or {}).get("storage", 0)
     yield _judge_store("server_store", StoreUse(used, settings.get("max_storage") or None))
-
-
-def _judge_certificate(left_s: float) -> Finding:
-    remedy = "renew it: run the playbook again"
-    if left_s <= 0:
-        return _find("certificate", False, Severity.BROKEN, "the server's certificate has ended", remedy)
-    severity = Severity.BROKEN if left_s < CERTIFICATE_BROKEN_S else Severity.WARNING
-    text = f"the server's certificate ends in {left_s / 86400:.0f} days"
-    return _find("certificate", left_s >= CERTIFICATE_WARN_S, severity, text, remedy)
 
 
 def _judge_store(check: str, use: StoreUse) -> Finding:

@@ -269,6 +269,11 @@ def _explain(error: Exception, refusals: list[Exception], context: Context) -> B
     if any(is_unknown_user(each) for each in [error, *refusals]):
         return refuse_user(where)
     reason = str(refusals[-1] if isinstance(error, NoServersError) and refusals else error) or type(error).__name__
+    if "certificate has expired" in reason:
+        return BusError(
+            f"the NATS server at {where} cannot be trusted: its certificate has expired",
+            remedy="look at this machine's clock; or renew it: site.yml does, or `bramble access certificate`",
+        )
     if any(word in reason.lower() for word in _NO_TLS):
         return BusError(
             f"the NATS server at {where} cannot be trusted: {redact_url(reason)}",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import nats.errors
 import nats.js.errors
 
 from wire.bus.link import Link
 from wire.errors import BusError
+from wire.redact import redact_url
+
+DEFAULT_PORT = 4222
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class StoreUse:
 class ServerReport:
     """One server as it shows itself to a client."""
 
+    server: str  # host:port, as the context has it
     version: str
     max_payload: int  # bytes
     round_trip_s: float
@@ -48,7 +54,9 @@ async def survey_server(link: Link, *, within: float = 5.0) -> ServerReport:
     disk, memory = await _read_stores(link, within)
     version = client.connected_server_version
     encrypted, certificate_ends = _read_encryption(link)
+    where = client.connected_url
     return ServerReport(
+        server=where.netloc.rpartition("@")[2] if where else "",
         version=".".join(str(part) for part in (version.major, version.minor, version.patch)),
         max_payload=link.max_payload,
         round_trip_s=round_trip,
@@ -57,6 +65,30 @@ async def survey_server(link: Link, *, within: float = 5.0) -> ServerReport:
         disk=disk,
         memory=memory,
     )
+
+
+async def read_certificate_end(url: str, tls: ssl.SSLContext, *, within: float = 5.0) -> float:
+    """Return when the certificate of the server at that URL ends, in Unix seconds; nobody needs to be let in for it.
+
+    Raises:
+        BusError: it cannot be reached or trusted; not when its certificate has ended, for one.
+
+    """
+    address = urlsplit(url)
+    try:
+        async with asyncio.timeout(within):
+            reader, writer = await asyncio.open_connection(address.hostname, address.port or DEFAULT_PORT)
+            try:
+                await reader.readline()  # its greeting, before the encryption
+                await writer.start_tls(tls, server_hostname=address.hostname)
+                ends = (writer.get_extra_info("peercert") or {}).get("notAfter")
+            finally:
+                writer.transport.abort()
+    except (OSError, TimeoutError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise BusError(f"{redact_url(url)} cannot be looked at: {str(error) or type(error).__name__}") from error
+    if not isinstance(ends, str):
+        raise BusError(f"{redact_url(url)} shows no certificate")
+    return float(ssl.cert_time_to_seconds(ends))
 
 
 async def _read_stores(link: Link, within: float) -> tuple[StoreUse | None, StoreUse | None]:

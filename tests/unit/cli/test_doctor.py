@@ -24,6 +24,7 @@ NOW = 1_800_000_000.0
 DAY = 86400.0
 GIB = 1 << 30
 GOOD_SERVER: dict[str, Any] = {
+    "server": "broker:4222",
     "version": "2.15.1",
     "max_payload": 8 << 20,
     "round_trip_s": 0.002,
