@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Self
 
 from controller.audit.server_log import follow, parse_line
 from controller.audit.throttle import Throttle
@@ -43,7 +44,7 @@ class Recorder:
         self.lost = 0  # refusals that could not be written down
 
     @classmethod
-    async def open(cls, bus: Bus, name: str, clock: Callable[[], float]) -> Recorder:
+    async def open(cls, bus: Bus, name: str, clock: Callable[[], float]) -> Self:
         """Open the record, and begin it where there is none.
 
         Raises:

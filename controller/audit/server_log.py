@@ -40,24 +40,27 @@ def parse_line(line: str) -> Deed | None:
     if len(line) > MAX_LINE or not (found := _LINE.search(line.rstrip("\n"))):
         return None
     host, what = found["host"], found["what"]
+    address = host.rpartition(":")[0] or host  # the port of a refused connection is a new one each time
     if violation := _SUBJECT.match(what):
         return Deed(
-            who=_read_user(found["names"]) or host,
+            who=_read_user(found["names"]) or address[:100],
             action=_ACTIONS[violation["verb"]],
             target=_unquote(violation[2])[:200],
             outcome=Outcome.REFUSED,
             detail=f"from {host}"[:MAX_DETAIL],
         )
     if what.startswith(_REFUSALS):
-        address = host.rpartition(":")[0] or host  # the port of a refused connection is a new one each time
         return Deed(who=address[:100], action="access.connect", outcome=Outcome.REFUSED, detail=what[:MAX_DETAIL])
     return None
 
 
 def _read_user(names: str) -> str:
-    """Return the user out of ``"version:language:name" - "account/jwt:U…"``: a name, or the public key it goes by."""
+    """Return the user out of ``"version:language:name" - "account/jwt:U…"``: a name, or the public key it goes by.
+
+    The first of the two is what the client says of itself, and missing where it says nothing.
+    """
     quoted = [_unquote(each) for each in _NAME.findall(names)]
-    return quoted[-1].partition("/")[2].partition(":")[2][:100] if len(quoted) > 1 else ""
+    return quoted[-1].partition("/")[2].partition(":")[2][:100] if quoted else ""
 
 
 def _unquote(text: str) -> str:

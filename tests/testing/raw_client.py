@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -81,11 +82,13 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw_client(context: Context) -> AsyncIterator[RawClient]:
-    """Connect and log in."""
+async def raw_client(context: Context, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawClient]:
+    """Connect, encrypt if that is asked for, and log in."""
     url = urlsplit(context.url)
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
     info = json.loads((await asyncio.wait_for(reader.readline(), WAIT_S)).removeprefix(b"INFO "))
+    if tls is not None:
+        await asyncio.wait_for(writer.start_tls(tls, server_hostname=url.hostname), WAIT_S)
     options = {"headers": True, "no_responders": True, "verbose": False}
     if context.creds:
         claim, pair = read_credentials(context)

@@ -58,6 +58,16 @@ NAMES = r'"v2.16.0:python3:evil\n[ERR] forged" - "$G/user:ann" - '
                 detail="from 127.0.0.1:36036",
             ),
         ),
+        (  # a client that says nothing of itself
+            HEAD + '"BRAMBLE/jwt:UDOF4" - Publish Violation - Subject "b"',
+            Deed(
+                who="UDOF4",
+                action="access.publish",
+                target="b",
+                outcome=Outcome.REFUSED,
+                detail="from 127.0.0.1:36036",
+            ),
+        ),
         (
             HEAD + "TLS handshake error: remote error: tls: bad certificate",
             Deed(
