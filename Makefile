@@ -67,8 +67,8 @@ bench: $(READY) ## short benchmarks, as a table
 bench-frame-path: $(BENCH)/.ready ## one frame's way beside gRPC and others: make bench-frame-path ARGS='--rounds 5'
 	$(BENCH)/bin/python -m benchmarks.frame_path --json out/bench/frame_path.json $(ARGS)
 
-chaos: $(READY) ## kill and freeze parts of a loaded cluster by a seed: make chaos SEED=1 SECONDS=120; the report is in out/chaos
-	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --seconds $(or $(SECONDS),120)
+chaos: $(READY) ## kill, freeze and cut off parts of a loaded cluster by a seed: make chaos SEED=1 SECONDS=120; report in out/chaos
+	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --seconds $(or $(SECONDS),120) $(if $(ONLY),--only "$(ONLY)") $(if $(COUNT),--count $(COUNT))
 
 soak: $(READY) ## hours of gentle load: does anything grow? make soak HOURS=2; the report with its picture is in out/soak
 	$(BIN)/python -m tests.chaos.soak --hours $(or $(HOURS),2)

@@ -44,6 +44,7 @@ from controller.proofs.known_picture import KnownPictures
 from controller.proofs.prover import Prover
 from controller.report import Reporter
 from controller.results.results import Results
+from controller.rounds import Rounds
 from controller.settings import Settings
 from controller.sight import SightKeeper
 from controller.tracing.open import open_tracer
@@ -219,6 +220,7 @@ class Controller:
             tasks.create_task(self._sight.write_regularly(), name="write-sight")
             tasks.create_task(self._jobs.run(), name="jobs")
             tasks.create_task(self._tick(), name="tick")
+            tasks.create_task(Rounds(self._pool, self._bus.data, self._clock).run(), name="rounds")
             tasks.create_task(self._tell_status(), name="tell-status")
             tasks.create_task(self._plans.run(), name="plans")
             tasks.create_task(self._prover.run(), name="proofs")

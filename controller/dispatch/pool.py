@@ -91,6 +91,11 @@ class Pool:
         if seat := self._seats.get(node):
             seat.barred = True
 
+    @property
+    def admitted(self) -> tuple[str, ...]:
+        """The nodes that get work as far as is known."""
+        return tuple(seat.node for seat in self._seats.values() if not seat.barred)
+
     def find_lost(self, slot: Slot) -> frozenset[str]:
         """Return the nodes on the slot's way that have gone, failed or started anew since: its frame may be lost."""
         return frozenset(

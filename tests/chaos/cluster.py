@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from cli.local.local_cluster import name_controllers
 from tests.chaos.course import Course
 from tests.chaos.schedule import BROKER
 
@@ -83,9 +84,7 @@ def run_cluster(course: Course, *, log: Path) -> Iterator[ChaosCluster]:
         line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"bramble local ended: {log.read_text('utf-8')}")
-        many = course.controllers > 1
-        names = tuple(f"controller-{n}" for n in range(1, course.controllers + 1)) if many else ("local",)
-        cluster = ChaosCluster(process, json.loads(line), names)
+        cluster = ChaosCluster(process, json.loads(line), tuple(name_controllers(course.controllers)))
         try:
             yield cluster
         finally:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tests.chaos.schedule import Fault
 
 CAMERAS = ("door", "yard")
+Clock = Callable[[], float]  # seconds from the start of the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Pace:
     ask_every_s: float = 0.15
     submit_every_s: float = 0.15
     look_every_s: float = 1.0  # at the controllers' ledgers
+    change_every_s: float = 5.0  # of the configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,21 @@ class Course:
     """A run. ``choose`` gets the names of agents and controllers and returns the faults in order of time."""
 
     seed: int
-    seconds: float
+    seconds: float  # 0: until some calm after the last fault
     choose: Callable[[Sequence[str], Sequence[str]], Sequence[Fault]]
     nodes: int = 4
     controllers: int = 2
     pace: Pace = Pace()
     models: tuple[str, ...] = ()  # none: all that are known
+    guests: bool = False  # an agent and a controller more, whose way to the server can be cut
+    tapped: bool = False  # every frame on its way is taken down
+
+    @property
+    def all_nodes(self) -> int:
+        """How many agents run, guests included."""
+        return self.nodes + self.guests
+
+    @property
+    def all_controllers(self) -> int:
+        """How many controllers run, guests included."""
+        return self.controllers + self.guests

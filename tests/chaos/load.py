@@ -11,9 +11,10 @@ from PIL import Image
 
 from cli.cluster import Cluster
 from tests.chaos.course import Pace
-from tests.chaos.record import Ended, Ledger, Live, Record, Request
+from tests.chaos.record import Ended, Ledger, Live, Record, Request, Sighting
 from wire import subjects
-from wire.bus import FullError, Received, TakenError
+from wire.audit import Entry, Outcome
+from wire.bus import FullError, Received, Stream, TakenError
 from wire.cameras import CameraConfig
 from wire.errors import BrambleError, BusError
 from wire.headers import InferOptions
@@ -23,6 +24,8 @@ from wire.messages import Result, decode
 MODEL = "mobilenet_v2"
 BATCH = "chaos"
 DEADLINE_MS = 3000
+CHANGED = "changed"  # the camera whose configuration is changed again and again
+FIRST_CHANGE = 1000  # the deadline in milliseconds that the change of number 0 would have set
 AGAIN_S = 0.15  # from a job that the server did not take until it is submitted again
 
 
@@ -55,7 +58,9 @@ class Load:
         async def take(message: Received) -> None:
             result = decode(message.data, Result)
             code = result.error.code.value if result.error else ""
-            self._record.live.append(Live(self._clock(), result.camera, result.model, result.frame, code))
+            took_s = result.timings.total_ms / 1000
+            live = Live(self._clock(), result.camera, result.model, result.frame, code, took_s=took_s)
+            self._record.live.append(live)
 
         subscription = await self._cluster.bus.data.subscribe(subjects.RESULTS.wildcard(), take, max_pending=4096)
         try:
@@ -94,9 +99,23 @@ class Load:
             except (BusError, FullError):
                 await asyncio.sleep(AGAIN_S)
                 continue
-            self._record.submitted.add(job)
+            self._record.submitted[job] = self._clock()
             number += 1
             await asyncio.sleep(self._pace.submit_every_s)
+
+    async def change(self) -> None:
+        """Change the configuration at a steady pace until cancelled; what was refused is not tried again."""
+        number = 0
+        while True:
+            number += 1
+            config = CameraConfig(camera=CHANGED, url="push:", models=(MODEL,), deadline_ms=FIRST_CHANGE + number)
+            try:
+                await self._cluster.add_camera(config)
+            except BrambleError:
+                pass  # whether it was done is not known; only what was acknowledged must be there
+            else:
+                self._record.changes.append((self._clock(), number))
+            await asyncio.sleep(self._pace.change_every_s)
 
     async def collect(self) -> None:
         """Take down outcomes until cancelled."""
@@ -115,6 +134,11 @@ class Load:
             status = await self._cluster.status(within=2.0)
         except BrambleError:
             return []
+        seen = [
+            *((n.node, n.liveness) for n in status.nodes),
+            *((c.controller, c.liveness) for c in status.controllers),
+        ]
+        self._record.sightings += [Sighting(self._clock(), name, liveness) for name, liveness in seen]
         live = [each for each in status.controllers if each.liveness == "live"]
         return [Ledger(each.at, each.controller, each.session, each.counts) for each in live]
 
@@ -129,7 +153,8 @@ class Load:
     async def wind_up(self, *, within: float) -> None:
         """Remove the cameras, wait for the last job, and take down how it all came out."""
         async with asyncio.timeout(within):
-            for camera in self._record.cameras:
+            await self._read_changes()
+            for camera in (*self._record.cameras, CHANGED):
                 await self._cluster.remove_camera(camera)
             while (left := (await self._cluster.jobs(BATCH)).queue.queued) or self._left():
                 self._record.queued = left
@@ -145,8 +170,18 @@ class Load:
         stored = self._cluster.outcomes.read(subjects.OUTCOMES.wildcard(batch=BATCH), headers_only=True)
         self._record.stored = [each.subject.rpartition(".")[2] async for each in stored]
 
+    async def _read_changes(self) -> None:
+        bucket = await self._cluster.bus.bucket(subjects.CONFIG_BUCKET, create=False)
+        if kept := await bucket.get(subjects.CAMERA_KEY.build(camera=CHANGED)):
+            self._record.kept = decode(kept, CameraConfig).deadline_ms - FIRST_CHANGE
+        stored = Stream(self._cluster.bus.control, subjects.AUDIT_STREAM).read(subjects.AUDIT.build())
+        deeds = [decode(each.data, Entry).deed async for each in stored]
+        self._record.noted = sum(
+            (deed.action, deed.target, deed.outcome) == ("camera.add", CHANGED, Outcome.DONE) for deed in deeds
+        )
+
     def _left(self) -> int:
-        return len(self._record.submitted - {each.outcome.job for each in self._record.ended})
+        return len(self._record.submitted.keys() - {each.outcome.job for each in self._record.ended})
 
     async def _is_well(self, nodes: int, controllers: int) -> bool:
         try:

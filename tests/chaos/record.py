@@ -27,6 +27,7 @@ class Live:
     model: str
     frame: str
     code: str = ""
+    took_s: float = 0.0  # from the capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,42 @@ class Ledger:
     counts: Counts
 
 
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault as it was really done: when it had begun, and when it was over."""
+
+    fault: Fault
+    at: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A frame sent to a node, whether it was there or not."""
+
+    at: float
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A node's heartbeat; ``serves`` tells whether it is ready for the model asked for."""
+
+    at: float
+    node: str
+    session: str
+    serves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the cluster said of a node or a controller."""
+
+    at: float
+    name: str
+    liveness: str
+
+
 @dataclass(slots=True)
 class Record:
     """A whole run."""
@@ -57,7 +94,7 @@ class Record:
     faults: list[Fault] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     live: list[Live] = field(default_factory=list)
-    submitted: set[str] = field(default_factory=set)  # names of jobs that the server has taken
+    submitted: dict[str, float] = field(default_factory=dict)  # jobs that the server has taken, by name: when
     ended: list[Ended] = field(default_factory=list)
     stored: list[str] = field(default_factory=list)  # names of jobs with an outcome in the end, as stored
     ledgers: list[Ledger] = field(default_factory=list)
@@ -65,3 +102,10 @@ class Record:
     queued: int = 0  # jobs left in the queue in the end
     recovered_s: float | None = None  # from the end of the run until everything was well; None: never
     length: float = 0.0
+    strikes: list[Strike] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    beats: list[Beat] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
+    changes: list[tuple[float, int]] = field(default_factory=list)  # of configuration, acknowledged: when, which
+    kept: int | None = None  # the change that was in force in the end
+    noted: int = 0  # changes on the audit record

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     KILL_BROKER = "kill -9 broker"
     FREEZE_BROKER = "freeze broker"
     KILL_EVERYTHING = "kill -9 everything"
+    CUT_AGENT = "cut off agent"
+    CUT_CONTROLLER = "cut off controller"
 
 
 WEIGHTS = {
@@ -36,7 +38,31 @@ WEIGHTS = {
     Kind.KILL_EVERYTHING: 1,
 }
 FREEZES = (Kind.FREEZE_AGENT, Kind.FREEZE_CONTROLLER, Kind.FREEZE_BROKER)
+CUTS = (Kind.CUT_AGENT, Kind.CUT_CONTROLLER)
+MIXED = tuple(WEIGHTS)
+"""What a run of everything is drawn from."""
 BROKER = "nats-server"
+GUEST_AGENT, GUEST_CONTROLLER = "far-agent", "far-controller"
+
+PAUSES_S: dict[Kind, tuple[float, float]] = {
+    Kind.KILL_AGENT: (2.0, 3.4),  # of twelve nodes: each has long been back when it is its turn again
+    Kind.FREEZE_AGENT: (7.0, 9.0),
+    Kind.CUT_AGENT: (10.0, 12.0),
+    Kind.KILL_CONTROLLER: (16.0, 18.0),  # of two: neither dies again within half a minute
+    Kind.FREEZE_CONTROLLER: (12.0, 14.0),
+    Kind.CUT_CONTROLLER: (12.0, 14.0),
+    Kind.KILL_BROKER: (12.0, 14.0),
+    Kind.FREEZE_BROKER: (12.0, 14.0),
+    Kind.KILL_EVERYTHING: (30.0, 35.0),
+}
+"""In a drill, from the end of one fault to the next."""
+DRILLS_LAST_S: dict[Kind, float] = {
+    Kind.FREEZE_AGENT: 10.0,
+    Kind.CUT_AGENT: 30.0,
+    Kind.FREEZE_CONTROLLER: 10.0,
+    Kind.CUT_CONTROLLER: 30.0,
+    Kind.FREEZE_BROKER: 6.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +90,7 @@ def draw(
     controllers: Sequence[str],
     *,
     seconds: float,
-    kinds: Sequence[Kind] = tuple(Kind),
+    kinds: Sequence[Kind] = MIXED,
 ) -> tuple[Fault, ...]:
     """Draw the faults of a run, of some kinds or of all, in order of time; the same seed draws the same.
 
@@ -75,25 +101,54 @@ def draw(
     faults: list[Fault] = []
     at = FIRST_S
     while at < seconds - LAST_S:
-        kind = rng.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
-        lasts = min(rng.uniform(*FREEZES_S), seconds - LAST_S - at) if kind in FREEZES else 0.0
-        fault = Fault(round(at, 3), kind, _choose(rng, kind, agents, controllers), round(lasts, 3))
-        if kind not in FREEZES or (fault.lasts_s and _leaves_one(fault, faults, agents, controllers)):
+        kind = rng.choices(kinds, [WEIGHTS.get(kind, 2) for kind in kinds])[0]
+        lasts = min(rng.uniform(*FREEZES_S), seconds - LAST_S - at) if kind in (*FREEZES, *CUTS) else 0.0
+        fault = Fault(round(at, 3), kind, rng.choice(_targets(kind, agents, controllers)), round(lasts, 3))
+        if kind not in (*FREEZES, *CUTS) or (fault.lasts_s and _leaves_one(fault, faults, agents, controllers)):
             faults.append(fault)
         at += rng.uniform(*GAPS_S)
     return tuple(faults)
 
 
-def _choose(rng: random.Random, kind: Kind, agents: Sequence[str], controllers: Sequence[str]) -> tuple[str, ...]:
+def draw_drill(
+    seed: int, agents: Sequence[str], controllers: Sequence[str], *, kind: Kind, count: int
+) -> tuple[Fault, ...]:
+    """Draw so many faults of one kind, at random instants but each after the one before is over.
+
+    They take turns through all that there are, in an order that is drawn anew each time round.
+    """
+    rng = random.Random(seed)  # noqa: S311 - a reproducible draw, no secret
+    faults: list[Fault] = []
+    round_: list[tuple[str, ...]] = []
+    at = FIRST_S
+    for _ in range(count):
+        if not round_:
+            last = faults[-1].targets if faults else ()
+            round_ = _targets(kind, agents, controllers)
+            rng.shuffle(round_)
+            if len(round_) > 1 and round_[-1] == last:
+                round_.insert(0, round_.pop())
+        fault = Fault(round(at, 3), kind, round_.pop(), DRILLS_LAST_S.get(kind, 0.0))
+        faults.append(fault)
+        at = fault.until + rng.uniform(*PAUSES_S[kind])
+    return tuple(faults)
+
+
+def _targets(kind: Kind, agents: Sequence[str], controllers: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return whom a fault of that kind may hit."""
     match kind:
         case Kind.KILL_AGENT | Kind.FREEZE_AGENT:
-            return (rng.choice(agents),)
+            return [(each,) for each in agents]
         case Kind.KILL_CONTROLLER | Kind.FREEZE_CONTROLLER:
-            return (rng.choice(controllers),)
+            return [(each,) for each in controllers]
         case Kind.KILL_BROKER | Kind.FREEZE_BROKER:
-            return (BROKER,)
+            return [(BROKER,)]
         case Kind.KILL_EVERYTHING:
-            return (BROKER, *controllers, *agents)
+            return [(BROKER, *controllers, *agents)]
+        case Kind.CUT_AGENT:
+            return [(GUEST_AGENT,)]
+        case Kind.CUT_CONTROLLER:
+            return [(GUEST_CONTROLLER,)]
 
 
 def _leaves_one(fault: Fault, faults: Iterable[Fault], agents: Sequence[str], controllers: Sequence[str]) -> bool:

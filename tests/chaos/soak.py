@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 
 from tests.chaos.cluster import ChaosCluster
-from tests.chaos.course import Course, Pace
+from tests.chaos.course import Clock, Course, Pace
 from tests.chaos.growth import HOUR_S, Life, Sample, judge_growth
 from tests.chaos.load import MODEL
 from tests.chaos.record import Record
-from tests.chaos.run import Clock, run
+from tests.chaos.run import run
 from tests.chaos.schedule import BROKER, Fault, Kind
 from tests.chaos.soak_report import to_html, to_markdown
 from tests.chaos.verdict import judge
@@ -24,7 +24,7 @@ from wire.logs import configure_logging
 
 SAMPLE_S = 10.0
 REPORT_EVERY = 60  # samples: a run that is cut short leaves a report of what it saw
-GENTLE = Pace(camera_fps=1, ask_every_s=2.0, submit_every_s=10.0, look_every_s=60.0)
+GENTLE = Pace(camera_fps=1, ask_every_s=2.0, submit_every_s=10.0, look_every_s=60.0, change_every_s=60.0)
 NODES, CONTROLLERS = 3, 2
 
 

@@ -31,7 +31,7 @@ def judge(record: Record) -> tuple[Finding, ...]:
 
 
 def _jobs_lost(record: Record) -> Finding:
-    missing = record.submitted - set(record.stored)
+    missing = record.submitted.keys() - set(record.stored)
     return Finding(
         "every job that was taken has an outcome",
         not missing and record.queued == 0,
@@ -47,6 +47,15 @@ def _jobs_doubled(record: Record) -> Finding:
         "no job has two outcomes",
         not doubled and not contradicted,
         f"{len(record.stored)} outcomes stored, {len(doubled)} doubled; {len(contradicted)} seen twice",
+    )
+
+
+def _changes_lost(record: Record) -> Finding:
+    last = max((number for _, number in record.changes), default=0)
+    return Finding(
+        "every change that was acknowledged is in force and on the record",
+        record.kept is not None and record.kept >= last and record.noted >= len(record.changes),
+        f"{len(record.changes)} acknowledged, {record.noted} on the record; the last {last}, {record.kept} in force",
     )
 
 
@@ -102,6 +111,7 @@ CHECKS: tuple[Callable[[Record], Finding], ...] = (
     _jobs_lost,
     _jobs_doubled,
     _jobs_failed,
+    _changes_lost,
     _live_doubled,
     _ledger,
     _ledger_backwards,

@@ -31,13 +31,16 @@ def make_record() -> Record:
         faults=[Fault(3.0, Kind.FREEZE_AGENT, ("node-1",), 2.0), Fault(4.0, Kind.KILL_BROKER, ("nats-server",))],
         requests=[Request(1.0, 1.1), Request(2.0, 5.0, "deadline_exceeded")],
         live=[Live(1.0, "door", "m", "f1"), Live(2.0, "door", "m", "f2", "no_capacity")],
-        submitted={"a", "b"},
+        submitted={"a": 0.5, "b": 1.5},
         ended=[Ended(1.0, outcome("a")), Ended(2.0, outcome("b"))],
         stored=["a", "b"],
         ledgers=[Ledger(1.0, "c", "s", replace_counts(2)), Ledger(2.0, "c", "s", GOOD)],
         last=[Ledger(9.0, "c", "s", GOOD)],
         recovered_s=0.5,
         length=11.0,
+        changes=[(2.0, 1), (4.0, 3)],
+        kept=3,
+        noted=2,
     )
 
 
@@ -97,9 +100,19 @@ def never_recover(record: Record) -> None:
     record.recovered_s = None
 
 
+def revert(record: Record) -> None:
+    record.kept = 2
+
+
+def keep_quiet(record: Record) -> None:
+    record.noted = 1
+
+
 @pytest.mark.parametrize(
     ("harm", "claim"),
     [
+        (revert, "every change that was acknowledged is in force and on the record"),
+        (keep_quiet, "every change that was acknowledged is in force and on the record"),
         (lose, "every job that was taken has an outcome"),
         (leave, "every job that was taken has an outcome"),
         (double, "no job has two outcomes"),
@@ -130,4 +143,4 @@ def test_the_page_shows_every_fault_and_lane_and_needs_nothing_beside_itself() -
     assert "kill -9 broker" in page
     assert all(f">{lane}, up to" in page for lane in ("live", "requests", "jobs"))
     assert "http" not in page
-    assert "All 9 invariants held." in page
+    assert "All 10 invariants held." in page
