@@ -26,6 +26,8 @@ from controller.cameras.spec import CREDITS, LENGTH, MAX_SPEC, ReaderSpec, decod
 
 # A sign of life at least this often while a source goes on, in seconds.
 _ALIVE_EVERY = 1.0
+# Pictures are compared no oftener, in seconds: a JPEG that goes through as it came has to be decoded for it.
+_STILL_EVERY = 1.0
 # A source that has given only broken pictures for so long, and so many, is at fault itself.
 _BROKEN_SECONDS = 3.0
 _BROKEN_PICTURES = 5
@@ -54,6 +56,8 @@ class Capture:
         self._pace: Pace | None = None
         self._motion: MotionState | None = None
         self._last_gray: Gray | None = None
+        self._still_limit = spec.source.frozen_after
+        self._still_look_at = float("-inf")
         self._still_since: float | None = None
         self._said_still = False
         self._last_sign = time.monotonic()
@@ -97,13 +101,16 @@ class Capture:
         # A recorded picture is "captured" when it is due, not when it was read ahead.
         captured_at = shot.captured_at if shot.at is None else time.time()
         motion = None
-        if self._spec.motion is not None or self._spec.source.frozen is not None:
+        looks = self._still_limit is not None and now >= self._still_look_at
+        if self._spec.motion is not None or looks:
             try:
                 gray = picture.gray()
             except BadPictureError as error:
                 self._note_broken(error)
                 return
-            self._watch_stillness(gray, now)
+            if looks and self._still_limit is not None:
+                self._still_look_at = now + min(_STILL_EVERY, self._still_limit / 4)
+                self._watch_stillness(gray, now, self._still_limit)
             if self._spec.motion is not None:
                 self._motion, verdict = judge_motion(self._motion, gray, now, self._spec.motion)
                 if not verdict.passed:
@@ -118,10 +125,7 @@ class Capture:
         else:
             self._note_broken(earlier)
 
-    def _watch_stillness(self, gray: Gray, now: float) -> None:
-        limit = self._spec.source.frozen
-        if limit is None:
-            return
+    def _watch_stillness(self, gray: Gray, now: float, limit: float) -> None:
         if not is_still(self._last_gray, gray):
             self._last_gray, self._still_since = gray, now
             if self._said_still:

@@ -17,6 +17,9 @@ Kind = Literal["file", "directory", "rtsp", "mjpeg", "usb", "synthetic", "push"]
 # Kinds whose options follow a "#": what follows their "?" belongs to the camera, and FFmpeg sends no fragment.
 NETWORK_KINDS: frozenset[Kind] = frozenset({"rtsp", "mjpeg"})
 # Kinds that are read at a pace of our choosing, where every picture is there already.
+LIVE_KINDS: frozenset[Kind] = NETWORK_KINDS | {"usb"}
+FROZEN_S = 30.0
+"""Some key frames long: a sensor's noise changes at least those, also of a room in which nothing moves."""
 RECORDED_KINDS: frozenset[Kind] = frozenset({"file", "directory", "synthetic"})
 
 _MAX_TEXT = 2048
@@ -51,8 +54,15 @@ class Source:
     width: int | None = None  # pixels, for kinds that can choose
     height: int | None = None
     keyframes: bool = False  # decode key frames only: a fraction of the CPU, a picture every second or so
-    frozen: float | None = None  # seconds of bit-identical pictures after which the camera counts as blind
+    frozen: float | None = None  # seconds of one and the same picture after which it counts as blind; 0: never
     stall: float | None = None  # seconds of silence after which it does; None: the camera's default; 0: never (push)
+
+    @property
+    def frozen_after(self) -> float | None:
+        """After how many seconds of one and the same picture the camera counts as blind; None: never."""
+        if self.frozen is None:
+            return FROZEN_S if self.kind in LIVE_KINDS else None
+        return self.frozen or None
 
     def __str__(self) -> str:
         return self.conceal(self.text)
@@ -174,7 +184,7 @@ def _build(text: str, kind: Kind, target: str, options: dict[str, str]) -> Sourc
         width=whole.get("width"),
         height=whole.get("height"),
         keyframes=_switch(text, options, "keyframes"),
-        frozen=_number(text, options, "frozen", 1, 86_400) if "frozen" in options else None,
+        frozen=_number(text, options, "frozen", 0, 86_400) if "frozen" in options else None,
         stall=_number(text, options, "stall", 0 if kind == "push" else 1, 86_400) if "stall" in options else None,
     )
 

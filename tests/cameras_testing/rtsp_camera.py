@@ -58,6 +58,10 @@ class RtspCamera:
     def url_for(self, user: str, password: str) -> str:
         return f"rtsp://{user}:{password}@127.0.0.1:{self.port}{self._path}"
 
+    def show(self, clip: H264Clip) -> None:
+        """Go on with another clip, also to who is watching: an encoder that was set to another size."""
+        self._clip = clip
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import simplejpeg
 
 from controller.cameras.watchdog import Limits
-from tests.cameras_testing.clip import H264Clip
+from tests.cameras_testing.clip import H264Clip, make_h264, make_jpegs
 from tests.cameras_testing.mjpeg_camera import MjpegCamera
 from tests.cameras_testing.recorder import Recorder, recording
 from tests.cameras_testing.rtsp_camera import RtspCamera
@@ -155,6 +156,53 @@ async def test_broken_jpegs_are_never_handed_on(jpegs: list[bytes], damage: str)
         http.behaviour = "play"
         await recorder.until_phase("live")
         assert {frame.jpeg for frame in recorder.frames} <= set(jpegs)
+
+
+async def test_a_camera_whose_pictures_change_their_size_midway_goes_on(jpegs: list[bytes]) -> None:
+    shown = list(jpegs)
+    async with MjpegCamera(shown) as http, recording(http.url) as (_, recorder):
+        await recorder.until_frames(5)
+        for width, height in ((640, 480), (33, 17), (1920, 1080)):
+            shown[:] = make_jpegs(width=width, height=height, count=4)
+            await until_size(recorder, width, height)
+        assert {state.phase for state in recorder.states} <= {"starting", "live"}
+
+
+async def test_an_rtsp_camera_whose_stream_changes_its_size_midway_goes_on(clip: H264Clip) -> None:
+    async with RtspCamera(clip) as rtsp, recording(rtsp.url, limits=QUICK) as (_, recorder):
+        await recorder.until_frames(5)
+        assert sizes(recorder)[-1] == (clip.height, clip.width)
+        rtsp.show(make_h264(width=640, height=360, seconds=2))
+        await until_size(recorder, 640, 360)
+        await recorder.until_phase("live")
+
+
+@pytest.mark.parametrize("claim", [(0, 0), (65_535, 65_535)])
+async def test_a_picture_of_an_absurd_size_is_never_handed_on(jpegs: list[bytes], claim: tuple[int, int]) -> None:
+    shown = list(jpegs)
+    async with MjpegCamera(shown) as http, recording(http.url, limits=QUICK) as (_, recorder):
+        await recorder.until_frames(5)
+        shown[:] = [claim_size(jpeg, *claim) for jpeg in jpegs]
+        await recorder.until_phase("blind")
+        shown[:] = jpegs
+        await recorder.until_phase("live")
+        assert set(sizes(recorder)) == {(180, 320)}
+
+
+async def until_size(recorder: Recorder, width: int, height: int) -> None:
+    """Wait for a picture of that size."""
+    await recorder.until(lambda: sizes(recorder)[-1] == (height, width), within=15.0)
+
+
+def sizes(recorder: Recorder) -> list[tuple[int, int]]:
+    """Height and width of every picture so far."""
+    return [simplejpeg.decode_jpeg_header(frame.jpeg)[:2] for frame in recorder.frames]
+
+
+def claim_size(jpeg: bytes, width: int, height: int) -> bytes:
+    """Return the JPEG with another size in its frame header (ITU T.81, B.2.2)."""
+    at = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:at] + height.to_bytes(2, "big") + width.to_bytes(2, "big") + jpeg[at + 4 :]
 
 
 async def test_a_garbage_h264_stream_never_counts_as_live(clip: H264Clip) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.cameras.errors import BadSourceError
-from controller.cameras.source import Source, parse_source
+from controller.cameras.source import FROZEN_S, Source, parse_source
 
 
 @pytest.mark.parametrize(
@@ -158,3 +158,20 @@ def test_any_text_after_a_known_beginning_is_a_source_or_a_bad_source(beginning:
         assert isinstance(parse_source(beginning + text), Source)
     except BadSourceError as error:
         assert error.remedy  # noqa: PT017 - both outcomes are right, nothing else is
+
+
+@pytest.mark.parametrize(
+    ("url", "after"),
+    [
+        ("rtsp://h/s", FROZEN_S),
+        ("http://h/s", FROZEN_S),
+        ("/dev/video0", FROZEN_S),
+        ("rtsp://h/s#frozen=300", 300.0),
+        ("rtsp://h/s#frozen=0", None),
+        ("synthetic:", None),
+        ("/clips/a.mp4", None),
+        ("push:", None),
+    ],
+)
+def test_cameras_that_are_live_count_as_blind_after_half_a_minute_of_one_picture(url: str, after: float | None) -> None:
+    assert parse_source(url).frozen_after == after
