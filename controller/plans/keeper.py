@@ -201,7 +201,7 @@ class Keeper:
             self._measuring = asyncio.create_task(self._measure(field), name="renew-facts")
 
     async def _measure(self, field: Field) -> None:
-        problems = await self._surveyor.measure(field)
+        problems = await self._surveyor.measure(field, sparing=True)
         await self._surveyor.watch_links(field)
         for node, problem in problems.items():
             _log.info("not measured", extra={"action": "renew_facts", "node": node, "why": problem})

@@ -31,6 +31,10 @@ from wire.status import NodeStatus
 FRAME_BYTES = 60_000
 """A picture as cameras send it, where the model has no known one."""
 PROFILING_S = 120.0
+RETRY_S = 600.0
+"""A node at work that spent time on a profile in vain is not asked again sooner: that took of what it serves with."""
+CHEAP_S = 1.0
+"""A refusal that comes sooner cost the node nothing."""
 GRACE_S = 5.0
 
 _log = logging.getLogger("bramble.surveying")
@@ -66,6 +70,7 @@ class Surveyor:
         self._nodes = nodes
         self._paces: dict[str, Pace] = {}
         self._glances: dict[str, tuple[float, ...]] = {}  # how much slower links looked the last two times
+        self._spared: dict[str, float] = {}  # nodes that are not to be asked for a profile, until when
         self.artefacts = Artefacts(bus)
         self._measuring = asyncio.Lock()  # two surveys at a time would disturb each other
 
@@ -106,10 +111,11 @@ class Surveyor:
         workload = await self.artefacts.describe(manifest, variant, frame_bytes=frame_bytes)
         return Field(manifest, variant, workload, tuple(candidates), frame_bytes)
 
-    async def measure(self, field: Field, *, again: bool = False) -> dict[str, str]:
+    async def measure(self, field: Field, *, again: bool = False, sparing: bool = False) -> dict[str, str]:
         """Measure what is not known, or all of it ``again``; return for each node that could not be why.
 
-        Agents on one machine are measured one after another, machines side by side.
+        Agents on one machine are measured one after another, machines side by side. ``sparing`` leaves out nodes that
+        spent time on it in vain a short while ago.
         """
         async with self._measuring:
             now = time.time()
@@ -119,7 +125,9 @@ class Surveyor:
             problems: dict[str, str] = {}
             async with asyncio.TaskGroup() as tasks:
                 for candidates in hosts.values():
-                    tasks.create_task(self._measure_host(field, candidates, now, problems, again=again))
+                    tasks.create_task(
+                        self._measure_host(field, candidates, now, problems, again=again, sparing=sparing)
+                    )
             return problems
 
     async def watch_links(self, field: Field) -> None:
@@ -174,12 +182,14 @@ class Surveyor:
         problems: dict[str, str],
         *,
         again: bool,
+        sparing: bool,
     ) -> None:
         for beat, variant in candidates:
             try:
                 at = _choose_places(field, variant)
                 profile = self._find_profile(field, beat, variant)
-                if again or profile is None or not self._still_holds(profile, beat, at, now):
+                wanted = again or profile is None or not self._still_holds(profile, beat, at, now)
+                if wanted and not (sparing and time.monotonic() < self._spared.get(beat.node, 0.0)):
                     await self._profile(field.manifest, beat, variant, at)
                 key = subjects.LINK_KEY.build(node=beat.node)
                 link = self._links.get(key)
@@ -193,10 +203,13 @@ class Surveyor:
     async def _profile(self, manifest: Manifest, beat: Heartbeat, variant: str, at: tuple[int, ...]) -> None:
         digest = manifest.digest(variant)
         request = ProfileRequest(model=manifest.name, variant=variant, digest=digest, at=at, within_s=PROFILING_S)
+        begun = time.monotonic()
         reply = await self._bus.control.request(
             subjects.NODE_COMMAND.build(node=beat.node, verb="profile"), encode(request), within=PROFILING_S + GRACE_S
         )
         if error := error_from_json(reply.data):
+            if time.monotonic() - begun > CHEAP_S:
+                self._spared[beat.node] = time.monotonic() + RETRY_S
             raise error
         profile = decode(reply.data, Profile)
         if (profile.node, profile.digest, profile.at, len(profile.seconds)) != (beat.node, digest, at, len(at) + 1):
