@@ -51,4 +51,8 @@ CONTENDERS = {
     "grpc-aio": Contender("gRPC, asyncio on both sides", "grpc_aio"),
     "grpc-uvloop": Contender("gRPC, asyncio with uvloop on both sides", "grpc_aio", "uvloop", uvloop=True),
     "grpc-threads": Contender("gRPC, server of threads, client with uvloop", "grpc_aio", "threads", uvloop=True),
+    "mosec": Contender("mosec", "mosec_http"),
+    "litserve": Contender("LitServe", "litserve_http"),
+    "ray-serve": Contender("Ray Serve", "ray_serve"),
+    "dask": Contender("Dask distributed", "dask_cluster"),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -12,6 +11,7 @@ import grpc
 from benchmarks.frame_path.contender import WORKERS, Ask, Site
 from benchmarks.frame_path.credits import Credits
 from benchmarks.peers.grpc_worker import METHOD, OPTIONS, SERVICE
+from benchmarks.peers.http_client import find_port
 from benchmarks.peers.supervised import supervise
 
 DEADLINE_S = 10.0
@@ -20,13 +20,6 @@ RECONNECT = (
     ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.initial_reconnect_backoff_ms", 100),
 )
-
-
-def find_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @asynccontextmanager
