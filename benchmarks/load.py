@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
 from dataclasses import dataclass
 
+from benchmarks.harness.load import WITHIN_S, Ask, Load, Seen
 from controller.results.latency import percentile
 from wire.bus import Bus
-from wire.errors import BrambleError, error_from_json
+from wire.errors import BusError, error_from_json
 
-WITHIN_S = 60.0
+_HEADERS = {"Bramble-Deadline-Ms": str(round(WITHIN_S * 1000))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,54 +32,32 @@ class Measured:
         return percentile(list(self.latencies_s), share)
 
 
+def ask_subject(bus: Bus, subject: str) -> Ask:
+    """Return what asks that subject; an error that comes back is raised."""
+
+    async def ask(picture: bytes) -> bytes:
+        reply = await bus.data.request(subject, picture, headers=_HEADERS, within=WITHIN_S)
+        if (error := error_from_json(reply.data)) is not None:
+            raise BusError(str(error))
+        return reply.data
+
+    return ask
+
+
 async def saturate(bus: Bus, subject: str, picture: bytes, *, window: int, seconds: float) -> Measured:
     """Keep ``window`` requests under way for ``seconds``; those still open at the end are waited for, not counted."""
-    load = _Load(bus, subject, picture)
-    end = time.perf_counter() + seconds
     started = time.perf_counter()
-
-    async def keep_asking() -> None:
-        while time.perf_counter() < end:
-            await load.ask(count_until=end)
-
-    await asyncio.gather(*(keep_asking() for _ in range(window)))
-    return load.measured(min(seconds, time.perf_counter() - started))
+    seen = await Load(ask_subject(bus, subject), picture).keep(window, seconds)
+    return measure(seen, min(seconds, time.perf_counter() - started))
 
 
-async def arrive(bus: Bus, subject: str, picture: bytes, *, rate: float, seconds: float, seed: int) -> Measured:
-    """Send requests at exponentially distributed intervals, ``rate`` a second on average."""
-    load = _Load(bus, subject, picture)
-    chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+async def arrive(ask: Ask, picture: bytes, *, rate: float, seconds: float, seed: int) -> Measured:
+    """Ask at exponentially distributed intervals, ``rate`` a second on average."""
     started = time.perf_counter()
-    at = 0.0
-    async with asyncio.TaskGroup() as tasks:
-        while (at := at + chance.expovariate(rate)) < seconds:
-            await asyncio.sleep(max(0.0, started + at - time.perf_counter()))
-            tasks.create_task(load.ask())
-    return load.measured(time.perf_counter() - started)
+    seen = await Load(ask, picture).arrive(rate, seconds, seed)
+    return measure(seen, time.perf_counter() - started)
 
 
-class _Load:
-    def __init__(self, bus: Bus, subject: str, picture: bytes) -> None:
-        self._bus = bus
-        self._subject = subject
-        self._picture = picture
-        self._latencies: list[float] = []
-        self._failed = 0
-
-    async def ask(self, *, count_until: float = float("inf")) -> None:
-        started = time.perf_counter()
-        try:
-            headers = {"Bramble-Deadline-Ms": str(round(WITHIN_S * 1000))}
-            reply = await self._bus.data.request(self._subject, self._picture, headers=headers, within=WITHIN_S)
-            failed = error_from_json(reply.data) is not None
-        except BrambleError:
-            failed = True
-        ended = time.perf_counter()
-        if failed:
-            self._failed += 1
-        elif ended <= count_until:
-            self._latencies.append(ended - started)
-
-    def measured(self, seconds: float) -> Measured:
-        return Measured(len(self._latencies), self._failed, seconds, tuple(sorted(self._latencies)))
+def measure(seen: Seen, seconds: float) -> Measured:
+    """Return what was seen in so many seconds."""
+    return Measured(len(seen.latencies_s), seen.failed, seconds, tuple(sorted(seen.latencies_s)))

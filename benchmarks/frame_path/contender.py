@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from benchmarks.harness.load import Ask
+
 WORKERS = 2
 IN_FLIGHT = 2
 """Frames that a worker may hold: one travels while another is computed."""
-
-Ask = Callable[[bytes], Awaitable[object]]
-"""Takes a picture and returns what was found; raises whatever the contender raises when it fails."""
 
 
 @dataclass(frozen=True, slots=True)

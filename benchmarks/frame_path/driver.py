@@ -19,8 +19,8 @@ import uvloop
 from benchmarks.frame_path import meter
 from benchmarks.frame_path.contender import CONTENDERS, Contender, Site
 from benchmarks.frame_path.job import make_frame
-from benchmarks.frame_path.load import Load, Seen
 from benchmarks.frame_path.orders import Found, Order, Ready
+from benchmarks.harness.load import Load, Seen
 from benchmarks.harness.processes import CpuMeter, memory_bytes
 from benchmarks.harness.quantiles import summarise
 

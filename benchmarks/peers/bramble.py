@@ -7,8 +7,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from benchmarks.frame_path.contender import Ask, Site
+from benchmarks.frame_path.contender import Site
 from benchmarks.frame_path.job import MODEL
+from benchmarks.harness.load import Ask
 from benchmarks.peers.bramble_cluster import CONTROLLER, open_ground, serve_model
 from controller.controller import Controller
 from controller.lanes.capture import Capture

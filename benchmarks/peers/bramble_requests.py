@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from benchmarks.frame_path.contender import Ask, Site
+from benchmarks.frame_path.contender import Site
 from benchmarks.frame_path.job import MODEL
+from benchmarks.harness.load import Ask
 from benchmarks.peers.bramble_cluster import CONTROLLER, open_ground, serve_model
 from benchmarks.peers.supervised import supervise
 from cli.cluster import Cluster

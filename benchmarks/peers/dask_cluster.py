@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 from distributed import Client, LocalCluster
 
-from benchmarks.frame_path.contender import WORKERS, Ask, Site
+from benchmarks.frame_path.contender import WORKERS, Site
 from benchmarks.frame_path.job import Job, open_job
+from benchmarks.harness.load import Ask
 
 
 @functools.cache

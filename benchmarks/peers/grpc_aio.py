@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 
-from benchmarks.frame_path.contender import WORKERS, Ask, Site
+from benchmarks.frame_path.contender import WORKERS, Site
 from benchmarks.frame_path.credits import Credits
+from benchmarks.harness.load import Ask
 from benchmarks.peers.grpc_worker import METHOD, OPTIONS, SERVICE
 from benchmarks.peers.http_client import find_port
 from benchmarks.peers.supervised import supervise

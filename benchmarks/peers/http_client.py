@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from benchmarks.frame_path.contender import Ask
+from benchmarks.harness.load import Ask
 
 READY_S = 90.0
 POLL_S = 0.05

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from benchmarks.frame_path.contender import Ask, Site
+from benchmarks.frame_path.contender import Site
 from benchmarks.frame_path.job import make_frame
+from benchmarks.harness.load import Ask
 from benchmarks.peers.http_client import find_port, open_client, wait_ready
 from benchmarks.peers.supervised import supervise
 

@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from benchmarks.frame_path.contender import IN_FLIGHT, WORKERS, Ask, Site
+from benchmarks.frame_path.contender import IN_FLIGHT, WORKERS, Site
+from benchmarks.harness.load import Ask
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report over the network
 OBJECTS_BYTES = 100 << 20
