@@ -21,8 +21,9 @@ def tell_state(state: PlanState) -> str:
         return "In force: the whole model on every node that can run it; --apply changes that."
     layout = state.plan.layout
     stages = " + ".join(tell_stages(pipeline) for pipeline in layout.pipelines) or "wherever it can run"
+    spares = f"; {', '.join(layout.spares)} hold the whole model as well, in reserve" if layout.spares else ""
     waits = f"; waiting for {'; '.join(state.missing)}" if state.missing else ""
-    return f"{'In force' if state.plan.settled else 'Getting ready'}: {layout.name}, {stages}{waits}."
+    return f"{'In force' if state.plan.settled else 'Getting ready'}: {layout.name}, {stages}{spares}{waits}."
 
 
 def tell_stages(pipeline: Sequence[PlannedStage]) -> str:

@@ -203,6 +203,7 @@ class Controller:
         )
         made._recorder = await Recorder.open(bus, settings.id, made._clock)
         made._nodes.plans = lambda: made._plans.by_model
+        made._nodes.on_loss = made._plans.hurry
         return made
 
     async def run(self) -> None:

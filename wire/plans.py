@@ -108,6 +108,7 @@ class Layout(Message, frozen=True, omit_defaults=True):
     whole: Digest  # of the artefact that they are cut from
     pipelines: tuple[tuple[PlannedStage, ...], ...] = ()
     grid: GridSides | None = None  # of the pipelines that begin with parts of the picture
+    spares: tuple[Token, ...] = ()  # nodes that hold the whole model too, for when a stage has lost its last node
 
 
 class ModelPlan(Message, frozen=True, omit_defaults=True):

@@ -18,6 +18,9 @@ from wire.headers import Hop
 Ban = tuple[str, Chain]
 """A node that is not to be taken for a chain; for another it may be."""
 
+Staff = tuple[Chain, Sequence[Sequence[Seat]]]
+"""What can run a model, and for each stage who may."""
+
 NOBODY: frozenset[str] = frozenset()
 NO_BANS: frozenset[Ban] = frozenset()
 
@@ -63,6 +66,7 @@ class Pool:
         self._chains: dict[str, dict[Chain, tuple[list[Seat], ...]]] = {}  # of each model: the seats of each stage
         self._travel: dict[Chain, Estimate] = {}  # of cut models: the time of a frame's hops together
         self.standby: Callable[[str], Collection[str]] = lambda _model: NOBODY  # nodes that only stand by for a model
+        self.spares: Callable[[str], Collection[str]] = lambda _model: NOBODY  # whose whole model is a last resort
         self._line: Line[_Waiter] = Line()
         self._numbers = itertools.count()
 
@@ -90,6 +94,11 @@ class Pool:
         """Give a node no more work until it is seated again: it failed fast, and would draw all work to itself."""
         if seat := self._seats.get(node):
             seat.barred = True
+
+    def is_barred(self, node: str) -> bool:
+        """Tell whether a node that has a seat gets no work."""
+        seat = self._seats.get(node)
+        return seat is not None and seat.barred
 
     @property
     def admitted(self) -> tuple[str, ...]:
@@ -217,7 +226,7 @@ class Pool:
         self._line.leave(waiter)
         return None
 
-    def _staffed(self, model: str, without: frozenset[Ban]) -> Iterator[tuple[Chain, Sequence[Sequence[Seat]]]]:
+    def _staffed(self, model: str, without: frozenset[Ban]) -> Iterator[Staff]:
         """Yield the chains that have a node for each stage, and those nodes."""
         if not self._chains:
             self._chains = _index(self._seats.values())
@@ -228,6 +237,18 @@ class Pool:
             ]
             if all(usable):
                 yield chain, usable
+
+    def _without_spares(self, model: str, staffed: Iterable[Staff]) -> Iterable[Staff]:
+        """Leave out whole models that are a last resort, wherever something else has a node for each stage."""
+        spares = self.spares(model)
+        if not spares:
+            return staffed
+        found, rest = list(staffed), []
+        for chain, stages in found:
+            kept = stages if chain.cut is not None else [[seat for seat in stages[0] if seat.node not in spares]]
+            if all(kept):
+                rest.append((chain, kept))
+        return rest or found
 
     def _without_standby(self, model: str, usable: Sequence[Sequence[Seat]]) -> Sequence[Sequence[Seat]]:
         """Leave out who only stands by, wherever a stage has somebody else."""
@@ -240,7 +261,7 @@ class Pool:
         now = self._clock()
         routes = (
             self._find_route(chain, self._without_standby(model, stages), avoid, now)
-            for chain, stages in self._staffed(model, without)
+            for chain, stages in self._without_spares(model, self._staffed(model, without))
         )
         chosen = choose(route for route in routes if route is not None)
         if chosen is None:

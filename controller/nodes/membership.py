@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from wire.messages import Heartbeat
 
+MISSED_S = 1.5
 SUSPECT_S = 3.0
 DEAD_S = 5.0
 
@@ -49,6 +50,16 @@ def mark_gone(members: Members, node: str, now: float) -> Members:
     """Return the members after a node said that it leaves, or its broker that it left: dead from now on."""
     known = members.get(node)
     return {**members, node: replace(known, heard_at=now - DEAD_S)} if known else members
+
+
+def is_missing(member: Member, now: float) -> bool:
+    """Tell of a node that was found not to answer whether it is gone: a heartbeat, sent each second, has not come."""
+    return member.liveness(now) is Liveness.LIVE and now - member.heard_at >= MISSED_S
+
+
+def mark_suspect(members: Members, node: str, now: float) -> Members:
+    """Return the members with one of them suspect from now on; its next heartbeat clears it."""
+    return {**members, node: replace(members[node], heard_at=min(members[node].heard_at, now - SUSPECT_S))}
 
 
 def forget(members: Members, now: float, *, after_s: float) -> Members:

@@ -13,8 +13,8 @@ from controller.catalogue import Catalogue
 from controller.dispatch.candidate import Role
 from controller.dispatch.pool import Pool
 from controller.lanes.footing import ACCELERATORS, Supply
-from controller.nodes.membership import Liveness, Member, Members, fold, forget, mark_gone
-from controller.nodes.placement import assign
+from controller.nodes.membership import Liveness, Member, Members, fold, forget, is_missing, mark_gone, mark_suspect
+from controller.nodes.placement import assign, find_spares
 from controller.nodes.standby import Standby
 from controller.proofs.prover import Prover
 from controller.proofs.staffing import Post, list_posts, role_of
@@ -57,6 +57,9 @@ class Nodes:
         self.fences: Fences | None = None
         self.standby = Standby(clock)
         pool.standby = self.standby.of
+        self._spares: dict[str, frozenset[str]] = {}  # by model
+        pool.spares = lambda model: self._spares.get(model, frozenset())
+        self.on_loss: Callable[[], None] = lambda: None  # a node has just been lost
         self._accelerated: set[str] = set()  # models that an accelerator has served
         self.plans: Callable[[], Mapping[str, ModelPlan]] = dict  # by model; without any, all is laid out automatically
 
@@ -88,13 +91,18 @@ class Nodes:
             self._members = mark_gone(self._members, fields["node"], self._clock())
             self._take_out(fields["node"])
             _log.info("node left", extra={"action": "leave", "node": fields["node"]})
+            self.on_loss()
 
     def tick(self) -> None:
         """Take silent nodes out of rotation; call it some times a second."""
         now = self._clock()
         self._members = forget(self._members, now, after_s=FORGET_S)
-        for name, member in self._members.items():
-            if member.liveness(now) is not Liveness.LIVE:
+        for name, member in tuple(self._members.items()):
+            if self._pool.is_barred(name) and is_missing(member, now):
+                self._members = mark_suspect(self._members, name, now)
+                _log.info("node missing", extra={"action": "miss", "node": name})
+                self.on_loss()
+            if self._members[name].liveness(now) is not Liveness.LIVE:
                 self._take_out(name)
         self.standby.look(self._pool.serving)
 
@@ -125,6 +133,8 @@ class Nodes:
 
     async def assign(self) -> None:
         """Write down what each node that is there should serve; the business of the one controller that plans."""
+        plans = self.plans()
+        self._spares = {each.name: find_spares(plans.get(each.name), each) for each in self._catalogue.manifests}
         if not self._leads():
             return
         now = self._clock()
@@ -132,7 +142,7 @@ class Nodes:
             if member.liveness(now) is Liveness.DEAD:
                 continue
             manifests = self._catalogue.manifests
-            wanted = msgspec.json.encode(assign(name, member.heartbeat.variants, manifests, self.plans()))
+            wanted = msgspec.json.encode(assign(name, member.heartbeat.variants, manifests, plans))
             if self._written.get(name) == wanted:
                 continue
             try:

@@ -50,6 +50,18 @@ def list_layouts(plan: ModelPlan | None, manifest: Manifest) -> tuple[Layout | N
     return tuple(layout if layout and suits(layout, manifest) else None for layout in layouts)
 
 
+def find_spares(plan: ModelPlan | None, manifest: Manifest) -> frozenset[str]:
+    """Return the nodes whose whole model is not to be used while a pipeline has a node for each stage."""
+    layouts = list_layouts(plan, manifest)
+    found: set[str] = set()
+    for layout in layouts:
+        if layout is None or layout.name == AUTOMATIC:
+            return frozenset()  # whole models serve as well, for now
+        found |= {*layout.spares}
+    wholes = (stages[0].nodes for layout in layouts if layout for stages in layout.pipelines if len(stages) == 1)
+    return frozenset(found.difference(*wholes))
+
+
 def suits(layout: Layout, manifest: Manifest) -> bool:
     """Tell whether a layout is about the files that the model has now."""
     has = layout.variant in manifest.variants
@@ -72,6 +84,8 @@ def list_shards(node: str, runnable: Iterable[str], manifest: Manifest, layout: 
                 yield make_stage(manifest, layout, pipeline, number)
             elif (variant := choose_variant(manifest, variants)) is not None:
                 yield make_whole(manifest, variant)
+    if node in layout.spares and (variant := choose_variant(manifest, variants)) is not None:
+        yield make_whole(manifest, variant)
 
 
 def make_whole(manifest: Manifest, variant: str) -> Shard:

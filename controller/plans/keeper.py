@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -11,7 +12,9 @@ from msgspec.structs import replace
 
 from controller.catalogue import Catalogue
 from controller.nodes.placement import find_missing, suits
+from controller.planning import Objective, Stage
 from controller.planning.replanning import GAIN, KEEP, Watch, judge
+from controller.planning.spares import choose_spares
 from controller.planning.tiles import lay_out
 from controller.plans.planner import Planner
 from controller.plans.prospect import Prospect, look_ahead
@@ -72,6 +75,7 @@ class Keeper:
         self._looked_at = 0.0
         self._measured_at: dict[str, float] = {}
         self._measuring: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     @property
     def plans(self) -> Mapping[str, ModelPlan]:
@@ -128,6 +132,11 @@ class Keeper:
             return PlanState(model=model, plan=None)
         return PlanState(model=model, plan=plan, missing=() if plan.settled else self._find_missing(plan, manifest))
 
+    def hurry(self) -> None:
+        """Look at the plans at once: a node has been lost."""
+        self._looked_at = 0.0
+        self._hurry.set()
+
     async def run(self) -> None:
         """Follow the bucket, settle what is ready, and look for better plans, for ever."""
         async with asyncio.TaskGroup() as tasks:
@@ -136,7 +145,9 @@ class Keeper:
 
     async def _look_after(self) -> None:
         while True:
-            await asyncio.sleep(TICK_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), TICK_S)
+            self._hurry.clear()
             heed_cancellation()
             self._surveyor.note_paces()
             if not self._is_leader():
@@ -185,6 +196,8 @@ class Keeper:
         now = time.monotonic()
         watch, verdict = judge(self._watches.get(model, Watch(now)), now, gain=known.gain, only_adds=known.only_adds)
         self._watches[model] = watch
+        if known.gain is None and not verdict.change:
+            self._looked_at = 0.0  # it cannot run: look again as soon as it may be changed
         if verdict.change and not await self._planner.is_usable(field, known.best):
             request = replace(plan.request, wire=Precision.EXACT)
             known = await asyncio.to_thread(look_ahead, plan, self._surveyor.gather(field, request))
@@ -214,8 +227,14 @@ class Keeper:
             variant=field.variant,
             whole=field.manifest.digest(field.variant),
             pipelines=pipelines,
+            spares=self._choose_spares(field, request, option),
         )
         await self._write(field.manifest, request, layout, reason, option.throughput_s)
+
+    def _choose_spares(self, field: Field, request: PlanRequest, option: PlanOption) -> tuple[str, ...]:
+        problem = self._surveyor.gather(field, request).problem
+        pipelines = [[Stage(stage.start, stage.end, stage.nodes) for stage in stages] for stages in option.pipelines]
+        return choose_spares(problem, Objective(request.objective), pipelines)
 
     async def _cut(self, field: Field, stages: tuple[PlannedStage, ...]) -> tuple[PlannedStage, ...]:
         if len(stages) == 1:

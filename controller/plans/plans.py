@@ -62,6 +62,10 @@ class Plans:
         """The plans of all models that have one."""
         return self._keeper.plans
 
+    def hurry(self) -> None:
+        """Look at all plans at once: a node has been lost."""
+        self._keeper.hurry()
+
     def register(self, door: ControlDoor) -> None:
         """Add the endpoints."""
         self._desk.register(door)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import signal
 import sys
 
@@ -36,6 +37,10 @@ def list_ready(status: ClusterStatus) -> dict[str, set[tuple[int, int]]]:
     }
 
 
+async def has_grown(results: list[Result], enough: int) -> bool:
+    return len(results) >= enough
+
+
 async def wait_settled(bench: BenchCluster) -> None:
     async def settled() -> bool:
         plan = (await bench.cluster.show_plan(MODEL)).plan
@@ -52,11 +57,17 @@ async def test_a_pipeline_is_put_into_force_with_the_whole_model_serving_until_i
         assert report.applied
         held = [list_ready(await bench.wait_for(lambda _: True))]
         await wait_settled(bench)
-        status = await bench.wait_for(lambda status: all((0, 0) not in each for each in list_ready(status).values()))
-        held.append(list_ready(status))
+        held.append(list_ready(await bench.wait_for(lambda _: True)))
         assert held[0]["a"] >= {(0, 0)}  # what it replaces is still there
         (first, second) = report.options[0].pipelines[0]
-        assert held[1] == {first.nodes[0]: {(first.start, first.end)}, second.nodes[0]: {(second.start, second.end)}}
+        stages = {first.nodes[0]: (first.start, first.end), second.nodes[0]: (second.start, second.end)}
+        assert held[1] == {node: {stage, (0, 0)} for node, stage in stages.items()}  # the whole one is in reserve
+        plan = (await bench.cluster.show_plan(MODEL)).plan
+        assert plan is not None
+        assert plan.layout.spares == ("a", "b")
+        found = await bench.cluster.infer(MODEL, make_jpeg(), InferOptions(deadline_ms=10_000))
+        assert isinstance(found, Result)
+        assert len(found.nodes) == 2
         await bench.cluster.reset_plan(MODEL)
         await wait_settled(bench)
         await bench.wait_for(lambda status: list_ready(status) == {"a": {(0, 0)}, "b": {(0, 0)}})
@@ -96,8 +107,7 @@ async def test_a_plan_outlives_its_controller() -> None:
         bench.start_controller()
         await bench.wait_for(lambda status: len(status.nodes) == 2)
         assert (await bench.cluster.show_plan(MODEL)).plan == before
-        status = await bench.wait_for(lambda status: len(status.nodes) == 2)
-        assert all((0, 0) not in each for each in list_ready(status).values())
+        await bench.wait_for(lambda status: all(len(each) == 2 for each in list_ready(status).values()))
 
 
 async def test_frames_find_their_way_while_plans_change_and_each_gets_one_answer() -> None:
@@ -121,7 +131,8 @@ async def test_frames_find_their_way_while_plans_change_and_each_gets_one_answer
         for _ in range(2):
             await bench.cluster.apply_plan(TWO)
             await wait_settled(bench)
-            await bench.wait_for(lambda status: all((0, 0) not in each for each in list_ready(status).values()))
+            enough = len(results) + 10
+            await bench.wait_until(functools.partial(has_grown, results, enough))
             await bench.cluster.reset_plan(MODEL)
             await wait_settled(bench)
         stop.set()

@@ -3,7 +3,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.nodes.membership import DEAD_S, SUSPECT_S, Liveness, fold, forget, mark_gone
+from controller.nodes.membership import (
+    DEAD_S,
+    MISSED_S,
+    SUSPECT_S,
+    Liveness,
+    fold,
+    forget,
+    is_missing,
+    mark_gone,
+    mark_suspect,
+)
 from controller.results.latency import Latencies, percentile
 from tests.testing.heartbeats import make_heartbeat
 
@@ -34,6 +44,18 @@ def test_a_node_that_says_goodbye_is_dead_at_once_and_comes_back_with_a_heartbea
     assert members["pi1"].liveness(10.5) is Liveness.DEAD
     assert fold(members, make_heartbeat("pi1", seq=1), 11.0)["pi1"].liveness(11.0) is Liveness.LIVE
     assert mark_gone({}, "stranger", 1.0) == {}
+
+
+def test_a_node_that_is_not_there_when_asked_is_suspect_as_soon_as_a_heartbeat_is_missing_too() -> None:
+    members = fold({}, make_heartbeat("pi1"), 10.0)
+    assert not is_missing(members["pi1"], 10.0 + MISSED_S - 0.01)
+    now = 10.0 + MISSED_S
+    assert is_missing(members["pi1"], now)
+    members = mark_suspect(members, "pi1", now)
+    assert members["pi1"].liveness(now) is Liveness.SUSPECT
+    assert not is_missing(members["pi1"], now)
+    assert members["pi1"].liveness(now + DEAD_S - SUSPECT_S) is Liveness.DEAD
+    assert fold(members, make_heartbeat("pi1", seq=1), now)["pi1"].liveness(now) is Liveness.LIVE
 
 
 def test_a_node_long_silent_is_forgotten() -> None:

@@ -279,3 +279,55 @@ def test_a_cut_serves_when_each_of_its_stages_has_a_node(staffing: list[set[str]
         alone = staffing[stage] == {node}
         if all(staffing) and alone:
             assert not pool.can_serve(MODEL, without=frozenset({(node, chain)}))
+
+
+def take(pool: Pool) -> str | None:
+    """Return the cut that a free slot is for, "whole" where it is none."""
+    slot = pool.take(MODEL)
+    if slot is None:
+        return None
+    pool.release(slot)
+    return slot.chain.cut or "whole"
+
+
+def test_a_whole_model_in_reserve_is_taken_only_while_a_stage_has_no_node() -> None:
+    pool = Pool(lambda: 0.0)
+    chain = chain_of(2)
+    pool.spares = lambda _model: {"a", "b"}
+    first, second = ({Role(chain, stage): Precision.EXACT, whole(MODEL): Precision.EXACT} for stage in (0, 1))
+    pool.seat("a", first, "s", {})
+    pool.seat("b", second, "s", {})
+    assert take(pool) == chain.cut
+    pool.bar("b")
+    assert take(pool) == "whole"
+    pool.seat("b", second, "s", {})
+    assert take(pool) == chain.cut
+    pool.unseat("a")
+    assert take(pool) == "whole"
+
+
+def test_frames_wait_for_a_busy_pipeline_rather_than_take_what_is_in_reserve() -> None:
+    pool = Pool(lambda: 0.0)
+    chain = chain_of(2)
+    pool.spares = lambda _model: {"spare"}
+    for stage, name in enumerate("ab"):
+        pool.seat(name, {Role(chain, stage): Precision.EXACT}, "s", {})
+    pool.seat("spare", {whole(MODEL): Precision.EXACT}, "s", {})
+    held = []
+    while slot := pool.take(MODEL):
+        held.append(slot)
+    assert {slot.chain.cut for slot in held} == {chain.cut}
+    assert len(held) >= SLOTS
+
+
+def test_a_whole_model_that_is_not_in_reserve_serves_beside_a_pipeline() -> None:
+    pool = Pool(lambda: 0.0)
+    chain = chain_of(2)
+    pool.spares = lambda _model: {"a"}
+    pool.seat("a", {Role(chain, 0): Precision.EXACT, whole(MODEL): Precision.EXACT}, "s", {})
+    pool.seat("c", {whole(MODEL): Precision.EXACT}, "s", {})
+    for _ in range(SLOTS):
+        slot = pool.take(MODEL)
+        assert slot is not None
+        assert slot.nodes == ("c",)
+    assert pool.take(MODEL) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from controller.nodes.placement import assign, find_missing
+from controller.nodes.placement import assign, find_missing, find_spares
 from modelkit.manifest import Manifest
 from tests.testing.heartbeats import make_heartbeat
 from tests.unit.controller.test_placement import make_manifest
@@ -64,6 +64,25 @@ def test_a_stage_sends_on_in_the_precision_of_the_plan_and_an_exact_one_does_not
     nodes = [status(node, *held[node]) for node in "abc"]
     assert missing(PIPELINE, *nodes) == ()
     assert missing(coded, *nodes) == ("operators 0 to 10 on a, b",)
+
+
+def test_whole_models_in_reserve_are_held_beside_stages_and_are_not_waited_for() -> None:
+    reserved = replace(PIPELINE, spares=("c", "d"))
+    assert [shard.stages for shard in shards("c", plan(reserved))] == [2, 1]
+    assert [shard.stages for shard in shards("d", plan(reserved))] == [1]
+    assert [shard.stages for shard in shards("a", plan(reserved))] == [2]
+    nodes = [status(node, *(each for each in shards(node, plan(reserved)) if each.stages == 2)) for node in "abc"]
+    assert missing(reserved, *nodes) == ()
+
+
+def test_whole_models_are_in_reserve_only_while_no_layout_that_serves_runs_them() -> None:
+    reserved = replace(PIPELINE, spares=("c", "d"))
+    assert find_spares(None, MANIFEST) == frozenset()
+    assert find_spares(plan(reserved), MANIFEST) == {"c", "d"}
+    assert find_spares(plan(reserved, settled=False), MANIFEST) == frozenset()  # the automatic layout still serves
+    assert find_spares(plan(PIPELINE, settled=False, previous=reserved), MANIFEST) == {"c", "d"}
+    replicas = layout((stage(0, 20, "c"),), name="replicas")
+    assert find_spares(plan(replicas, settled=False, previous=reserved), MANIFEST) == {"d"}
 
 
 def test_a_plan_gives_each_node_its_stage_and_nothing_else() -> None:
