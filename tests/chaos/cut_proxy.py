@@ -41,21 +41,28 @@ class CutProxy:
                 task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks)
+            await server.wait_closed()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        with suppress(ConnectionError):
+        ends = [writer]
+        try:
             await self._open.wait()
-            try:
-                far_reader, far_writer = await asyncio.open_connection(*self._upstream)
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._pass_on(reader, far_writer))
-                    group.create_task(self._pass_on(far_reader, writer))
-            finally:
-                writer.close()
+            far_reader, far_writer = await asyncio.open_connection(*self._upstream)
+            ends.append(far_writer)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pass_on(reader, far_writer))
+                group.create_task(self._pass_on(far_reader, writer))
+        except ConnectionError:
+            return  # whoever asked sees that nobody is there
+        finally:
+            for end in ends:
+                end.transport.abort()
+                with suppress(ConnectionError):
+                    await end.wait_closed()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):

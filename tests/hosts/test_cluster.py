@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
 
 SERVERS = ("--inventory", str(ROOT / "tests/hosts/three_servers.yml"))
 HEALTH = """python3 -c 'import urllib.request as url; print(url.urlopen("http://127.0.0.1:8222/healthz").status)'"""
+SYNC = """python3 -c 'import json, urllib.request as url
+print(json.load(url.urlopen("http://127.0.0.1:8222/jsz?config=1"))["config"]["sync_always"])'"""
 STARTED = "stat --format=%Y.%i /proc/1"
 
 
@@ -38,6 +40,12 @@ def test_three_servers_keep_everything_three_times(bed: Bed) -> None:
     assert {each["config"]["name"]: each["config"]["num_replicas"] for each in streams} == {
         each["config"]["name"]: len(NODES) for each in streams
     }
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("node", NODES)
+def test_each_running_server_says_that_what_it_acknowledges_is_on_the_disk(bed: Bed, node: str) -> None:
+    assert bed.try_ssh(node, SYNC).stdout.strip() == "True"
 
 
 @pytest.mark.usefixtures("installed")

@@ -5,41 +5,18 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
 from cli.doctor import broker as judgement
 from cli.local.broker import Broker
-from wire.bus import Bus
+from cli.local.trust import make_trust
+from tests.testing.configured_server import run_server
+from wire.bus import Bus, Link
 from wire.bus.survey import survey_server
 from wire.context import Context
 from wire.findings import Severity
-
-START_S = 10.0
-
-
-@contextmanager
-def run_server(directory: Path, config: str) -> Iterator[dict[str, list[str]]]:
-    """Run a nats-server with this configuration; gives the addresses that it listens on."""
-    file = directory / "server.conf"
-    file.write_text(f'ports_file_dir: "{directory}"\nhost: 127.0.0.1\nport: -1\n{config}')
-    server = Path(sys.executable).parent / "nats-server"
-    process = subprocess.Popen([server, "--config", file], stderr=subprocess.DEVNULL)
-    ports = directory / f"nats-server_{process.pid}.ports"
-    try:
-        end = time.monotonic() + START_S
-        while not ports.exists() or not ports.read_text().strip().endswith("}"):
-            assert process.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.02)  # for a file, bounded
-        yield json.loads(ports.read_text())
-    finally:
-        process.terminate()
-        process.wait(START_S)
 
 
 def make_certificate(directory: Path, *, days: int) -> tuple[Path, Path]:
@@ -100,3 +77,24 @@ def test_the_real_monitoring_page_tells_safe_settings_from_the_servers_defaults(
         judged[directory] = {f.check for f in judgement.judge_settings(page) if f.severity is not Severity.WELL}
 
     assert judged == {safe: set(), default: {"ping_interval", "sync_interval"}}
+
+
+async def test_the_server_of_a_local_cluster_says_itself_that_what_it_acknowledges_is_on_the_disk(
+    tmp_path: Path,
+) -> None:
+    """All streams of a server share its one file system and this one setting: config, jobs and audit among them."""
+    authority, trust = make_trust(tmp_path / "access", tmp_path / "broker", secure=False)
+    broker = Broker.start(tmp_path / "broker", trust=trust)
+    try:
+        claim, pair = authority.system_user()
+        link = await Link.open(
+            Context(url=broker.context.url, user_jwt=claim, user_seed=pair.reveal_seed()), name="test"
+        )
+        try:
+            answer = await link.request("$SYS.REQ.SERVER.PING.JSZ", b'{"config": true}', within=5.0)
+        finally:
+            await link.close()
+    finally:
+        broker.stop()
+
+    assert json.loads(answer.data)["data"]["config"]["sync_always"] is True
