@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 LOCK := requirements/all.lock
 READY := .venv/.ready
 
-.PHONY: help demo test check lint unit format lock clean nats-cli bench bench-frame-path chaos soak ansible lint-ansible test-hosts test-aarch64 audit sbom
+.PHONY: help demo test check lint unit format lock clean nats-cli bench bench-frame-path chaos soak fuzz ansible lint-ansible test-hosts test-aarch64 audit sbom
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ chaos: $(READY) ## kill, freeze and cut off parts of a loaded cluster by a seed:
 
 soak: $(READY) ## hours of gentle load: does anything grow? make soak HOURS=2; the report with its picture is in out/soak
 	$(BIN)/python -m tests.chaos.soak --hours $(or $(HOURS),2)
+
+fuzz: $(READY) ## bad input for every parser of bytes from outside: make fuzz N=100000 SEED=1; what does harm is kept in out/fuzz
+	$(BIN)/python -m tests.fuzz --inputs $(or $(N),100000) --seed $(or $(SEED),1)
 
 nats-cli: ## the real nats command, where Go is on the machine (the tests drive it)
 	@if command -v go >/dev/null; then \

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -90,7 +90,8 @@ def parse_source(text: str) -> Source:
         return _usb(text, text)
     if text.startswith("/"):
         path, options = _split_options(text, text, "?")
-        return _recorded(text, "directory" if path.endswith("/") or Path(path).is_dir() else "file", path, options)
+        is_directory = path.endswith("/") or os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for long names
+        return _recorded(text, "directory" if is_directory else "file", path, options)
     scheme, _, rest = text.partition(":")
     parse = _SCHEMES.get(scheme.lower())
     if parse is None or ":" not in text:

@@ -160,6 +160,10 @@ def test_any_text_after_a_known_beginning_is_a_source_or_a_bad_source(beginning:
         assert error.remedy  # noqa: PT017 - both outcomes are right, nothing else is
 
 
+def test_a_path_longer_than_any_file_name_may_be_is_a_file_that_is_not_there() -> None:
+    assert parse_source("/" + "x" * 300).kind == "file"
+
+
 @pytest.mark.parametrize(
     ("url", "after"),
     [
