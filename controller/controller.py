@@ -56,6 +56,7 @@ from wire.cameras import CameraConfig
 from wire.errors import BusError
 from wire.health import judge_cluster
 from wire.ids import JOBS, REQUESTS
+from wire.jobs import QueueStatus
 from wire.messages import Result, encode
 from wire.service import Service
 from wire.status import ClusterStatus
@@ -150,6 +151,8 @@ class Controller:
             peers=self._peers,
             prover=self._prover,
             results=self._results,
+            jobs=lambda: self._jobs.status,
+            plans=lambda: self._plans.states(),  # noqa: PLW0108 - they are opened later
         )
         self._rates = Rates(settings.client_rate)
         self._jobs = JobDesk(
@@ -384,11 +387,11 @@ class Controller:
             cache_bytes=self._cache.bytes,
             lost_messages=self._bus.control.slow_consumers + self._bus.data.slow_consumers,
             rate_refused=self._rates.refused,
-            jobs=self._jobs.status,
+            jobs=self._jobs.status or QueueStatus(),
             job_ends=dict(self._jobs.tally.ends),
             jobs_repeated=self._jobs.tally.repeated,
             plans=self._keeper.plans,
-            findings=judge_cluster(whole, self._jobs.status) if self._keeper.plans else (),
+            findings=judge_cluster(whole) if self._keeper.plans else (),
             fenced=self._results.fenced,
         )
 

@@ -13,6 +13,8 @@ from controller.peers import Peers, add_counts
 from controller.proofs.prover import Prover
 from controller.results.results import Results
 from modelkit.manifest import Manifest
+from wire.jobs import QueueStatus
+from wire.plans import PlanState
 from wire.status import ClusterStatus, ControllerStatus, ModelStatus
 
 
@@ -32,6 +34,8 @@ class Reporter:
         peers: Peers,
         prover: Prover,
         results: Results,
+        jobs: Callable[[], QueueStatus | None],
+        plans: Callable[[], tuple[PlanState, ...]],
     ) -> None:
         self.metrics_url = ""
         self._controller = controller
@@ -45,6 +49,8 @@ class Reporter:
         self._peers = peers
         self._prover = prover
         self._results = results
+        self._jobs = jobs
+        self._plans = plans
 
     def cluster(self) -> ClusterStatus:
         """Return everything that can be told at a glance."""
@@ -59,6 +65,8 @@ class Reporter:
             models=tuple(self._describe(manifest) for manifest in self._catalogue.manifests),
             metrics_url=self.metrics_url,
             controllers=tuple(sorted(controllers, key=lambda each: each.controller)),
+            jobs=self._jobs(),
+            plans=self._plans(),
         )
 
     def own(self) -> ControllerStatus:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wire.cameras import CameraConfig
+from wire.plans import PlanRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +48,56 @@ class RemoveCamera:
         return f"Remove the camera {self.camera}? Nobody will look through it until it is added again."
 
 
-Action = Drain | Undrain | AddCamera | RemoveCamera
+@dataclass(frozen=True, slots=True)
+class ApplyPlan:
+    """Put the best plan for a model into force, as it is when asked; what serves goes on until that is ready."""
+
+    request: PlanRequest
+
+    def __str__(self) -> str:
+        return f"Lay {self.request.model} out anew for {self.request.objective}? It serves on while nodes get ready."
+
+
+@dataclass(frozen=True, slots=True)
+class ResetPlan:
+    """Run a model whole on every node that can."""
+
+    model: str
+
+    def __str__(self) -> str:
+        return f"Reset the plan of {self.model}? Every node that can will run the whole model."
+
+
+@dataclass(frozen=True, slots=True)
+class RetryJobs:
+    """Try the failed jobs of a batch again; without names all whose pictures are kept."""
+
+    batch: str
+    jobs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"Try {'this job' if self.jobs else 'the failed jobs'} of the batch {self.batch} again?"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelJobs:
+    """End the jobs of a batch that have not ended."""
+
+    batch: str
+
+    def __str__(self) -> str:
+        return f"Cancel what is left of the batch {self.batch}? Cancelled jobs cannot be tried again."
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetBatch:
+    """Remove a batch's outcomes and kept pictures."""
+
+    batch: str
+
+    def __str__(self) -> str:
+        return f"Forget the batch {self.batch}? Its outcomes and the pictures kept of it are removed for good."
+
+
+Action = Drain | Undrain | AddCamera | RemoveCamera | ApplyPlan | ResetPlan | RetryJobs | CancelJobs | ForgetBatch
 """``str(action)`` is the question that a person confirms."""

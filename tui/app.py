@@ -13,18 +13,25 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
-from tui.actions import Action, AddCamera
+from tui.actions import Action, AddCamera, ApplyPlan
 from tui.jump import VIEWS, Target, list_targets
-from tui.messages import Ask, Go
+from tui.messages import Ask, Go, Plan
+from tui.moment import Moment
 from tui.screens.add_camera import AddCameraScreen
 from tui.screens.board_screen import BoardScreen
 from tui.screens.camera import CameraScreen
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.controllers import ControllersScreen
+from tui.screens.findings import FindingsScreen
 from tui.screens.help import HelpScreen, list_keys
+from tui.screens.jobs import BatchScreen, JobsScreen
 from tui.screens.jump import JumpScreen
 from tui.screens.logs import EventsScreen, ResultsScreen
+from tui.screens.model import ModelScreen
 from tui.screens.node import NodeScreen
 from tui.screens.overview import OverviewScreen
+from tui.screens.plan import PlanScreen
+from tui.screens.plans import PlansScreen
 from tui.screens.trends import TrendsScreen
 from tui.source import Source
 from tui.state import Dashboard, Phase, fold
@@ -32,6 +39,8 @@ from tui.texts import printable
 from tui.updates import Update, Wants
 from wire.cameras import CameraConfig
 from wire.errors import BrambleError
+
+_DETAILS = (NodeScreen, CameraScreen, ModelScreen, BatchScreen)
 
 REPAINT_S = 0.1
 """Updates closer together than this are painted together."""
@@ -54,13 +63,20 @@ class TopApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
         "overview": OverviewScreen,
+        "findings": FindingsScreen,
+        "plans": PlansScreen,
+        "jobs": JobsScreen,
+        "controllers": ControllersScreen,
         "events": EventsScreen,
         "results": ResultsScreen,
         "trends": TrendsScreen,
     }
     DEFAULT_MODE = "overview"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(number), f"view('{name}')", name.title(), id=name) for number, name in enumerate(VIEWS, 1)),
+        *(
+            Binding(str(number), f"view('{name}')", name.title(), show=False, id=name)
+            for number, name in enumerate(VIEWS, 1)
+        ),
         Binding("colon", "jump", "Go to", key_display=":", id="jump"),
         Binding("a", "add_camera", "Add camera", show=False, id="add_camera"),
         Binding("r", "hurry", "Reconnect now", id="hurry"),
@@ -84,7 +100,9 @@ class TopApp(App[None]):
         """Whether something is known, and the screen in front shows all of it."""
         screen = self.screen
         moment = screen.moment if isinstance(screen, BoardScreen) else None
-        return self.board.connection.where != "" and self._due is None and (moment is None or moment[0] is self.board)
+        return (
+            self.board.connection.where != "" and self._due is None and (moment is None or moment.board is self.board)
+        )
 
     def on_mount(self) -> None:
         """Paint first, then begin to listen."""
@@ -112,11 +130,12 @@ class TopApp(App[None]):
         """Show what is known now on every screen that can be seen, and tell the source what they need."""
         self._due = None
         wants = Wants()
-        self._painted = now = self._clock()
+        self._painted = self._clock()
+        moment = Moment(self.board, self._painted)
         for screen in self.screen_stack:
             if isinstance(screen, BoardScreen):
                 wants = screen.wants
-                screen.moment = (self.board, now)
+                screen.moment = moment
         if self._source:
             self._source.want(wants)
 
@@ -131,6 +150,15 @@ class TopApp(App[None]):
             return
         action = message.action
         self.push_screen(ConfirmScreen(str(action)), lambda yes: self._act(action) if yes else None)
+
+    def on_plan(self, message: Plan) -> None:
+        """Ask what the plan should be best at, show it, and apply it if it is wanted."""
+        if self._source is None:
+            return
+        self.push_screen(
+            PlanScreen(message.model, self._source.propose),
+            lambda found: self._act(ApplyPlan(found)) if found else None,
+        )
 
     def action_view(self, name: str) -> None:
         """Show one of the views."""
@@ -182,20 +210,30 @@ class TopApp(App[None]):
             yield SystemCommand(f"Go to {target}", f"Show {target}", lambda target=target: self._go(target))
 
     def _go(self, target: Target) -> None:
-        """Show a view, or a node or camera above it, of which there is never more than one."""
-        detail = isinstance(self.screen, (NodeScreen, CameraScreen))
+        """Show a view, or one thing above it, of which there is never more than one."""
+        detail = isinstance(self.screen, _DETAILS)
         if target.kind == "view":
             if detail:
                 self.pop_screen()
             self.switch_mode(target.name)
         else:
-            name = target.name
-            screen = NodeScreen(name) if target.kind == "node" else CameraScreen(name, colour=self._colour)
+            screen = self._make_detail(target)
             if detail:
                 self.switch_screen(screen)
             else:
                 self.push_screen(screen)
         self.call_after_refresh(self.repaint)
+
+    def _make_detail(self, target: Target) -> BoardScreen:
+        match target.kind:
+            case "node":
+                return NodeScreen(target.name)
+            case "camera":
+                return CameraScreen(target.name, colour=self._colour)
+            case "batch":
+                return BatchScreen(target.name)
+            case _:
+                return ModelScreen(target.name)
 
     def _add(self, config: CameraConfig | None) -> None:
         if config:

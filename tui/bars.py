@@ -30,6 +30,13 @@ def draw_bars(values: Sequence[float], width: int, height: int) -> tuple[str, ..
     )
 
 
+def draw_share(share: float, width: int) -> str:
+    """Draw a share of 0 to 1 as a bar of so many columns, such as ``███▌····``."""
+    eighths = round(min(1.0, max(0.0, share)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")).ljust(width, "·")
+
+
 def _squeeze(values: Sequence[float], width: int) -> list[float]:
     if len(values) <= width:
         return list(values)

@@ -34,6 +34,10 @@ class Row:
     cells: tuple[str, ...]
 
 
+MARK = Column("mark", " ", 1)
+"""The sign of a row's severity."""
+
+
 def fit_columns(columns: Sequence[Column], width: int) -> tuple[tuple[int, int], ...]:
     """Choose the columns that fit a table of so many terminal columns.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.severity import Severity, Verdict, judge_cluster
+from tui.moment import Moment
+from tui.severity import Assessment, Severity, Verdict, judge_cluster
 from tui.state import Dashboard, Phase
 from tui.texts import format_ms, format_span, printable
+from wire.findings import Finding
 from wire.status import ClusterStatus
 
 
@@ -20,26 +22,38 @@ class Headline:
     problem: str  # empty while all is well
 
 
-def summarise(board: Dashboard, now: float) -> Headline:
+def summarise(moment: Moment) -> Headline:
     """Say how the cluster is."""
+    board = moment.board
     numbers = _count(board) if board.status else board.connection.where
     match board.connection.phase:
         case Phase.CONNECTING:
             return Headline(Severity.NOTE, "CONNECTING", numbers, "")
         case Phase.LOST:
-            return Headline(Severity.BAD, "DISCONNECTED", numbers, printable(_explain_loss(board, now)))
+            return Headline(Severity.BAD, "DISCONNECTED", numbers, printable(_explain_loss(board, moment.now)))
         case Phase.SILENT:
             return Headline(Severity.BAD, "NO CONTROLLER", numbers, printable(_explain(board)))
         case Phase.CONNECTED:
-            verdict, problems = _judge(board, now)
-            return Headline(verdict.severity, verdict.word, numbers, printable("; ".join(problems)))
+            verdict, problem = _judge(moment)
+            return Headline(verdict.severity, verdict.word, numbers, printable(problem))
 
 
-def _judge(board: Dashboard, now: float) -> tuple[Verdict, tuple[str, ...]]:
-    status = board.status
-    if status is None or board.is_stale(now):
-        return Verdict(Severity.BAD, "STALE"), (f"nothing new for {format_span(board.waited(now))}",)
-    return judge_cluster(status, board.controller_time(now), waited_s=board.waited(now))
+def tell_problems(assessment: Assessment) -> str:
+    """Say what is wrong in a line, the worst first, each as ``node pi-3: silent for 12 s``."""
+    return "; ".join(tell_problem(each) for each in assessment.troubles)
+
+
+def tell_problem(finding: Finding) -> str:
+    """Say what is wrong with one thing."""
+    about = "jobs" if finding.about == "jobs" else finding.about.partition(" ")[2] or finding.about
+    return f"{about}: {finding.text}"
+
+
+def _judge(moment: Moment) -> tuple[Verdict, str]:
+    assessment = moment.assessment
+    if assessment is None or moment.is_stale:
+        return Verdict(Severity.BAD, "STALE"), f"nothing new for {format_span(moment.board.waited(moment.now))}"
+    return judge_cluster(assessment), tell_problems(assessment)
 
 
 def _count(board: Dashboard) -> str:

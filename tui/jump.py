@@ -1,4 +1,4 @@
-"""``:`` goes straight to a node, a camera or a view by name."""
+"""``:`` goes straight to a view, a node, a camera or a model by name."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal
 
 from wire.status import ClusterStatus
 
-VIEWS = ("overview", "events", "results", "trends")
+VIEWS = ("overview", "findings", "plans", "jobs", "controllers", "events", "results", "trends")
 
-Kind = Literal["view", "node", "camera"]
+Kind = Literal["view", "node", "camera", "model", "batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,13 @@ class Target:
 
 
 def list_targets(status: ClusterStatus | None) -> tuple[Target, ...]:
-    """Return every place there is: views, then nodes, then cameras."""
+    """Return every place there is: views, nodes, cameras, models."""
     views = [Target("view", name) for name in VIEWS]
     if status is None:
         return tuple(views)
     nodes = [Target("node", node.node) for node in status.nodes]
-    return (*views, *nodes, *(Target("camera", camera.camera) for camera in status.cameras))
+    cameras = [Target("camera", camera.camera) for camera in status.cameras]
+    return (*views, *nodes, *cameras, *(Target("model", model.model) for model in status.models))
 
 
 def find_target(text: str, targets: Iterable[Target]) -> Target | None:

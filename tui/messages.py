@@ -23,3 +23,11 @@ class Ask(Message):
         super().__init__()
         self.action = action
         self.confirmed = confirmed
+
+
+class Plan(Message):
+    """The user wants to see what plan a model could have."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self.model = model

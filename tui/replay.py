@@ -24,6 +24,7 @@ from tui.updates import (
 )
 from wire.errors import BadRequestError
 from wire.messages import Result
+from wire.plans import PlanReport, PlanRequest
 
 WHERE = "a recorded session"
 NOTE = "recorded: only what was found is drawn"
@@ -81,8 +82,19 @@ class Replay:
 
         """
         raise BadRequestError(
-            f"this is {WHERE}: {type(action).__name__.lower()} changes nothing",
+            f"this is {WHERE}: nothing can be changed ({type(action).__name__})",
             remedy="run `bramble top` without --demo",
+        )
+
+    async def propose(self, request: PlanRequest) -> PlanReport:
+        """Refuse: nothing recorded can be measured.
+
+        Raises:
+            BadRequestError: always.
+
+        """
+        raise BadRequestError(
+            f"this is {WHERE}: no plan can be made for {request.model}", remedy="run `bramble top` without --demo"
         )
 
     def _draw(self) -> tuple[Update, ...]:

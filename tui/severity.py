@@ -1,21 +1,24 @@
-"""How bad it is: one judgement for every node, camera and model, by plain rules."""
+"""How bad it is: the findings of ``wire.health``, which every program shares, as a sign and a word for each row."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+import msgspec
+
+from wire import findings, health
 from wire.cameras import CameraStatus
-from wire.health import BUSY, HOT_C, LATE_S, frame_age
-from wire.messages import ShardState
-from wire.status import ClusterStatus, ModelStatus, NodeStatus
+from wire.findings import Finding
+from wire.status import ClusterStatus, ControllerStatus, ModelStatus, NodeStatus
 
 
 class Severity(IntEnum):
     """Worse is more."""
 
     OK = 0
-    NOTE = 1  # on its way, or so because its user said so
+    NOTE = 1  # on its way
     WARN = 2
     BAD = 3
 
@@ -23,6 +26,26 @@ class Severity(IntEnum):
     def mark(self) -> str:
         """A sign that needs no colour."""
         return "●○▲✖"[self]
+
+
+SEVERITIES = {
+    findings.Severity.WELL: Severity.OK,
+    findings.Severity.WARNING: Severity.WARN,
+    findings.Severity.BROKEN: Severity.BAD,
+}
+_WORDS = {
+    "clock": "clock off",
+    "throttling": "throttled",
+    "temperature": "hot",
+    "load": "overloaded",
+    "memory": "low memory",
+    "fence": "fenced",
+    "frames": "losing",
+    "ladder": "degraded",
+    "served": "unserved",
+    "answers": "dead",
+}
+"""A state in a word of ten letters at most, by check; a check that is not here is its own word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,64 +56,86 @@ class Verdict:
     word: str
     why: str = ""
 
-
-def judge_node(node: NodeStatus, *, waited_s: float = 0.0) -> Verdict:  # noqa: PLR0911 - one rule a line, worst first
-    """Judge a node; ``waited_s`` is the age of the status itself."""
-    beat = node.heartbeat
-    if node.liveness == "dead":
-        return Verdict(Severity.BAD, "dead", f"not heard for {node.age_s + waited_s:.0f} s")
-    if node.liveness == "suspect":
-        return Verdict(Severity.WARN, "suspect", f"not heard for {node.age_s + waited_s:.0f} s")
-    rejected = [report for report in beat.shards if report.state is ShardState.REJECTED]
-    if rejected:
-        return Verdict(Severity.BAD, "rejected", f"{rejected[0].shard.model}: {rejected[0].reason}")
-    if beat.draining:  # before its heat: it is to do nothing, and its user must see that it does as told
-        return Verdict(Severity.NOTE, "draining", ", ".join(["takes no new work", *beat.throttling]))
-    if beat.throttling:
-        return Verdict(Severity.WARN, "throttled", ", ".join(beat.throttling))
-    if beat.temperature_c is not None and beat.temperature_c >= HOT_C:
-        return Verdict(Severity.WARN, "hot", f"{beat.temperature_c:.0f} °C")
-    if beat.cpus and beat.load >= BUSY * beat.cpus:
-        return Verdict(Severity.WARN, "overloaded", f"load {beat.load:.1f} on {beat.cpus} cores")
-    unready = [report.shard.model for report in beat.shards if report.state is not ShardState.READY]
-    if unready:
-        return Verdict(Severity.NOTE, "loading", ", ".join(unready))
-    return Verdict(Severity.OK, "live")
+    def __str__(self) -> str:
+        return f"{self.severity.mark} {self.word}" + (f": {self.why}" if self.why else "")
 
 
-def judge_camera(camera: CameraStatus, at: float) -> Verdict:
-    """Judge a camera at a moment of the controller's clock, in Unix seconds."""
-    if camera.phase == "blind":
-        return Verdict(Severity.BAD, "blind", camera.reason)
-    if camera.phase != "live":
-        return Verdict(Severity.NOTE, camera.phase, camera.reason)
-    age = frame_age(camera, at)
-    if age is None or age > max(LATE_S, 3 / camera.fps if camera.fps else LATE_S):
-        return Verdict(Severity.WARN, "late", "no frame yet" if age is None else f"no frame for {age:.0f} s")
-    return Verdict(Severity.OK, "live")
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A status as it is now, and what is to be said of it."""
+
+    status: ClusterStatus
+    findings: tuple[Finding, ...]
+
+    def of(self, about: str) -> tuple[Finding, ...]:
+        """Return what is wrong with one thing, the worst first."""
+        return worst_first(each for each in self.findings if each.about == about)
+
+    @property
+    def troubles(self) -> tuple[Finding, ...]:
+        """Everything that is wrong, the worst first."""
+        return worst_first(self.findings)
 
 
-def judge_model(model: ModelStatus) -> Verdict:
-    """Judge a model by who serves it."""
-    if not model.nodes_ready:
-        return Verdict(Severity.BAD, "unserved", "no node is ready to serve it")
-    return Verdict(Severity.OK, "served")
+def assess(status: ClusterStatus, *, waited_s: float = 0.0) -> Assessment:
+    """Judge a status that came ``waited_s`` seconds ago: what has not been heard of since is older by that."""
+    nodes = tuple(msgspec.structs.replace(node, age_s=node.age_s + waited_s) for node in status.nodes)
+    aged = msgspec.structs.replace(status, at=status.at + waited_s, nodes=nodes)
+    return Assessment(aged, health.judge_cluster(aged))
 
 
-def judge_cluster(status: ClusterStatus, at: float, *, waited_s: float = 0.0) -> tuple[Verdict, tuple[str, ...]]:
-    """Judge the whole, and name what is not well, the worst first.
+def judge_node(node: NodeStatus, assessment: Assessment) -> Verdict:
+    """Judge a node of the status."""
+    found = assessment.of(f"node {node.node}")
+    words = {"heartbeat": node.liveness, "shard": _shard_word(found)}
+    return _sum_up(found, node.liveness, words)
 
-    Returns:
-        The verdict, and a line for each thing that is worse than a note: ``node-3 dead: not heard for 12 s``.
 
-    """
-    found = [(node.node, judge_node(node, waited_s=waited_s)) for node in status.nodes]
-    found += [(camera.camera, judge_camera(camera, at)) for camera in status.cameras]
-    found += [(model.model, judge_model(model)) for model in status.models]
-    problems = sorted((each for each in found if each[1].severity >= Severity.WARN), key=lambda each: -each[1].severity)
-    lines = tuple(f"{name} {verdict.word}" + (f": {verdict.why}" if verdict.why else "") for name, verdict in problems)
-    if not any(node.liveness == "live" for node in status.nodes):
-        return Verdict(Severity.BAD, "DOWN", "no node is live"), ("no node is live", *lines)
-    worst = max((verdict.severity for _, verdict in found), default=Severity.OK)
-    word = {Severity.BAD: "DEGRADED", Severity.WARN: "STRAINED"}.get(worst, "OK")
-    return Verdict(worst, word), lines
+def judge_camera(camera: CameraStatus, assessment: Assessment) -> Verdict:
+    """Judge a camera of the status."""
+    found = assessment.of(f"camera {camera.camera}")
+    return _sum_up(found, camera.phase, {"pictures": "late" if camera.phase == "live" else camera.phase})
+
+
+def judge_model(model: ModelStatus, assessment: Assessment) -> Verdict:
+    """Judge a model of the status."""
+    return _sum_up(assessment.of(f"model {model.model}"), "served")
+
+
+def judge_controller(controller: ControllerStatus, assessment: Assessment) -> Verdict:
+    """Judge one of the status's controllers as a program, not what it says of the whole."""
+    found = [each for each in assessment.of(f"controller {controller.controller}") if each.check == "answers"]
+    return _sum_up(found, controller.liveness)
+
+
+def judge_jobs(assessment: Assessment) -> Verdict:
+    """Judge the queue of durable jobs."""
+    known = assessment.status.jobs is not None
+    return _sum_up(assessment.of("jobs"), "open") if known else Verdict(Severity.NOTE, "unknown")
+
+
+def judge_cluster(assessment: Assessment) -> Verdict:
+    """Judge the whole: as bad as the worst finding."""
+    if not any(node.liveness == "live" for node in assessment.status.nodes):
+        return Verdict(Severity.BAD, "DOWN", "no node is live")
+    worst = max((SEVERITIES[each.severity] for each in assessment.findings), default=Severity.OK)
+    return Verdict(worst, {Severity.BAD: "BROKEN", Severity.WARN: "WARNINGS"}.get(worst, "OK"))
+
+
+def worst_first(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Leave out what is well, and put the worst first; equals stay in their order."""
+    wrong = (each for each in found if each.severity is not findings.Severity.WELL)
+    return tuple(sorted(wrong, key=lambda each: -SEVERITIES[each.severity]))
+
+
+def _sum_up(found: Sequence[Finding], well: str, words: dict[str, str] | None = None) -> Verdict:
+    if not found:
+        return Verdict(Severity.OK, well)
+    worst = found[0]
+    word = {**_WORDS, **(words or {})}.get(worst.check, worst.check)
+    return Verdict(SEVERITIES[worst.severity], word, "; ".join(each.text for each in found))
+
+
+def _shard_word(found: Sequence[Finding]) -> str:
+    refused = any(each.check == "shard" and each.severity is findings.Severity.BROKEN for each in found)
+    return "rejected" if refused else "loading"

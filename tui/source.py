@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tui.actions import Action
 from tui.updates import Update, Wants
+from wire.plans import PlanReport, PlanRequest
 
 Put = Callable[[Update], None]
 
@@ -25,3 +26,6 @@ class Source(Protocol):
 
     async def act(self, action: Action) -> str:
         """Carry out an action and return what was done. Raises a BrambleError where it was not."""
+
+    async def propose(self, request: PlanRequest) -> PlanReport:
+        """Have a plan made, and change nothing; may take minutes. Raises a BrambleError where there is none."""

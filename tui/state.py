@@ -6,10 +6,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tui.changes import notice_changes
+from tui.flow import SAMPLES, Sample, take_sample
 from tui.trends import Point, measure
 from tui.updates import (
     Connecting,
+    EntriesTaken,
     EventTaken,
+    FailuresTaken,
+    JobsTaken,
     Lost,
     PictureMissing,
     PictureTaken,
@@ -18,13 +22,17 @@ from tui.updates import (
     Silent,
     StatusTaken,
     Update,
+    Withheld,
 )
+from wire.audit import Entry
+from wire.jobs import JobsReport
 from wire.messages import Result
 from wire.status import ClusterStatus
 
 LOG_LINES = 500
 RESULTS = 300
 POINTS = 600
+ENTRIES = 300
 STALE_S = 3.0
 """A status older than this is shown as stale; it comes once a second."""
 
@@ -71,6 +79,11 @@ class Dashboard:
     skipped: int = 0  # results that came too fast to be shown
     points: tuple[Point, ...] = ()  # oldest first
     picture: PictureTaken | PictureMissing | None = None
+    samples: tuple[Sample, ...] = ()  # what the shards had served, oldest first
+    jobs: JobsReport | None = None
+    failures: FailuresTaken | None = None
+    record: tuple[Entry, ...] = ()  # oldest first
+    withheld: tuple[Withheld, ...] = ()  # what cannot be had now
 
     def waited(self, now: float) -> float:
         """Return the age of the status in seconds; 0 while there is none."""
@@ -80,12 +93,16 @@ class Dashboard:
         """Return the controller's clock, in Unix seconds: ages must not depend on how well two clocks agree."""
         return self.status.at + self.waited(now) if self.status else 0.0
 
+    def why_without(self, what: str) -> str:
+        """Say why something cannot be had; empty where it can."""
+        return next((each.reason for each in self.withheld if each.what == what), "")
+
     def is_stale(self, now: float) -> bool:
         """Tell whether what is shown may not be so any more."""
         return self.status is None or self.connection.phase is not Phase.CONNECTED or self.waited(now) > STALE_S
 
 
-def fold(board: Dashboard, update: Update, now: float) -> Dashboard:  # noqa: PLR0911 - one arm an update
+def fold(board: Dashboard, update: Update, now: float) -> Dashboard:  # noqa: C901, PLR0911 - one arm an update
     """Return the state after an update; ``now`` is the monotonic clock's seconds."""
     match update:
         case StatusTaken(status):
@@ -103,6 +120,16 @@ def fold(board: Dashboard, update: Update, now: float) -> Dashboard:  # noqa: PL
             return replace(board, results=kept, skipped=board.skipped + skipped)
         case PictureTaken() | PictureMissing():
             return replace(board, picture=update)
+        case JobsTaken(report):
+            return replace(board, jobs=report, withheld=_without(board, "jobs"))
+        case FailuresTaken():
+            return replace(board, failures=update, withheld=_without(board, "failures"))
+        case EntriesTaken(entries):
+            known = {entry.previous for entry in board.record}  # after a lost connection some are read again
+            fresh = tuple(entry for entry in entries if entry.previous not in known)
+            return replace(board, record=(board.record + fresh)[-ENTRIES:], withheld=_without(board, "record"))
+        case Withheld(what):
+            return replace(board, withheld=(*_without(board, what), update))
         case Refused(subject, reason):
             return _log(board, LogLine(board.controller_time(now), subject, "refused", reason))
 
@@ -118,6 +145,7 @@ def _take_status(board: Dashboard, status: ClusterStatus, now: float) -> Dashboa
         status_mono=now,
         log=(board.log + lines)[-LOG_LINES:],
         points=(*board.points, point)[-POINTS:],
+        samples=(*board.samples, take_sample(status))[-SAMPLES:],
     )
 
 
@@ -127,6 +155,10 @@ def _break(board: Dashboard, connection: Connection, now: float) -> Dashboard:
     if known or board.status is None:
         return broken
     return _log(broken, LogLine(board.controller_time(now), "dashboard", connection.phase.value, connection.reason))
+
+
+def _without(board: Dashboard, what: str) -> tuple[Withheld, ...]:
+    return tuple(each for each in board.withheld if each.what != what)
 
 
 def _log(board: Dashboard, line: LogLine) -> Dashboard:

@@ -18,6 +18,11 @@ def format_ms(value: float | None) -> str:
     return f"{value:.3g} ms" if value and value < 100 else f"{value:.0f} ms" if value else NONE  # noqa: PLR2004 - digits
 
 
+def format_rate(value: float | None) -> str:
+    """Frames a second, to three digits; ``-`` for not known."""
+    return NONE if value is None else f"{value:.0f}/s" if value >= 100 else f"{value:.3g}/s"  # noqa: PLR2004 - digits
+
+
 def format_span(seconds: float | None) -> str:
     """A duration in six columns, coarser the longer it is: ``0.4 s``, ``59 s``, ``12m05s``, ``3h07m``, ``9d04h``."""
     if seconds is None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from wire.audit import Entry
+from wire.jobs import JobOutcome, JobsReport
 from wire.messages import Event, Result
 from wire.status import ClusterStatus
 
@@ -74,6 +77,36 @@ class PictureMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsTaken:
+    """The batches of durable jobs, counted."""
+
+    report: JobsReport
+
+
+@dataclass(frozen=True, slots=True)
+class FailuresTaken:
+    """The first of a batch's jobs that failed, oldest first."""
+
+    batch: str
+    outcomes: tuple[JobOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesTaken:
+    """What was put on the record since the last update, oldest first."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Something that a screen wants cannot be had now, and why; empty once it can."""
+
+    what: Literal["jobs", "failures", "record"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Messages from outside that are not what their subject promises."""
 
@@ -81,7 +114,21 @@ class Refused:
     reason: str
 
 
-Update = Connecting | Lost | Silent | StatusTaken | EventTaken | ResultsTaken | PictureTaken | PictureMissing | Refused
+Update = (
+    Connecting
+    | Lost
+    | Silent
+    | StatusTaken
+    | EventTaken
+    | ResultsTaken
+    | PictureTaken
+    | PictureMissing
+    | JobsTaken
+    | FailuresTaken
+    | EntriesTaken
+    | Withheld
+    | Refused
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +138,6 @@ class Wants:
     results: bool = False
     camera: str | None = None  # results of this camera only
     picture: str | None = None  # pictures of this camera
+    jobs: bool = False  # the batches
+    batch: str | None = None  # failures of this batch
+    record: bool = False

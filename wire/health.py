@@ -34,11 +34,11 @@ CHECKS = (
 """Everything that can be found; a test holds the list to the code."""
 
 
-def judge_cluster(status: ClusterStatus, jobs: QueueStatus | None = None) -> tuple[Finding, ...]:
-    """Judge everything in a status, and the job queue where it is known."""
+def judge_cluster(status: ClusterStatus) -> tuple[Finding, ...]:
+    """Judge everything in a status."""
     return (
         *judge_controller(status),
-        *(judge_jobs(jobs) if jobs is not None else ()),
+        *(judge_jobs(status.jobs) if status.jobs is not None else ()),
         *(finding for node in status.nodes for finding in judge_node(node, status)),
         *(finding for camera in status.cameras for finding in judge_camera(camera, status)),
         *(finding for model in status.models for finding in judge_model(model)),

@@ -118,7 +118,9 @@ class ModelPlan(Message, frozen=True, omit_defaults=True):
     layout: Layout
     reason: str
     at: float
-    throughput_s: NotNegative = 0.0  # as predicted
+    throughput_s: NotNegative = 0.0  # as predicted; 0: nothing was
+    latency_s: NotNegative = 0.0  # as predicted, of a frame alone
+    stage_seconds: tuple[tuple[tuple[NotNegative, ...], ...], ...] = ()  # as predicted: see PlanOption
     settled: bool = False  # the layout serves; before, what it replaces serves too
     previous: Layout | None = None  # None: what it replaces is the automatic layout
 

@@ -7,7 +7,9 @@ import msgspec
 from wire.cameras import CameraStatus
 from wire.cuts import CutId
 from wire.ids import Digest, Token
+from wire.jobs import QueueStatus
 from wire.messages import Count, Counts, Heartbeat, Message, NotNegative
+from wire.plans import PlanState
 
 
 class NodeStatus(Message, frozen=True, omit_defaults=True):
@@ -73,3 +75,5 @@ class ClusterStatus(Message, frozen=True):
     models: tuple[ModelStatus, ...]
     metrics_url: str = ""
     controllers: tuple[ControllerStatus, ...] = ()
+    jobs: QueueStatus | None = None  # a moment ago; None: this controller has not looked yet
+    plans: tuple[PlanState, ...] = ()  # of the models that are not laid out automatically

@@ -21,7 +21,6 @@ from wire.bus.survey import survey_server
 from wire.context import Context, load_context
 from wire.errors import AnswerTimeoutError, BadRequestError, BrambleError, NoRespondersError
 from wire.findings import Finding, Health, Severity, judge_health
-from wire.jobs import QueueStatus
 from wire.status import ClusterStatus
 from wire.tls import make_tls
 
@@ -99,15 +98,7 @@ async def _look_around(found: Cluster) -> tuple[Finding, ...]:
         status = await found.status()
     except (NoRespondersError, AnswerTimeoutError) as error:
         return (health.judge_silence(error.message),)
-    judged = health.judge_cluster(status, await _ask_jobs(found))
-    return selection.merge(judged, await _ask_nodes(found, list_live(status)))
-
-
-async def _ask_jobs(found: Cluster) -> QueueStatus:
-    try:
-        return (await found.jobs()).queue
-    except BrambleError as error:
-        return QueueStatus(problem=error.message)
+    return selection.merge(health.judge_cluster(status), await _ask_nodes(found, list_live(status)))
 
 
 def list_live(status: ClusterStatus) -> list[str]:

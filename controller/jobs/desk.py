@@ -66,12 +66,12 @@ class JobDesk:
         self._pullers: dict[str, tuple[Puller, asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()
         self._stale = True  # the streams must be looked at
-        self._status = QueueStatus(problem="the job queue is being opened")
+        self._status: QueueStatus | None = None
         self._problem = ""
 
     @property
-    def status(self) -> QueueStatus:
-        """The queue as it was a moment ago."""
+    def status(self) -> QueueStatus | None:
+        """The queue as it was a moment ago; None before it was looked at."""
         return self._status
 
     @property

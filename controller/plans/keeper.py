@@ -137,6 +137,11 @@ class Keeper:
         self._looked_at = 0.0
         self._hurry.set()
 
+    def states(self) -> tuple[PlanState, ...]:
+        """Say the same of every model that is not laid out automatically."""
+        shown = (self.show(model) for model in sorted(self.plans) if model in self._catalogue)
+        return tuple(state for state in shown if state.plan is not None)
+
     async def run(self) -> None:
         """Follow the bucket, settle what is ready, and look for better plans, for ever."""
         async with asyncio.TaskGroup() as tasks:
@@ -229,7 +234,7 @@ class Keeper:
             pipelines=pipelines,
             spares=self._choose_spares(field, request, option),
         )
-        await self._write(field.manifest, request, layout, reason, option.throughput_s)
+        await self._write(field.manifest, request, layout, reason, option)
 
     def _choose_spares(self, field: Field, request: PlanRequest, option: PlanOption) -> tuple[str, ...]:
         problem = self._surveyor.gather(field, request).problem
@@ -244,7 +249,7 @@ class Keeper:
         return tuple(replace(stage, digest=digest) for stage, digest in zip(stages, digests, strict=True))
 
     async def _write(
-        self, manifest: Manifest, request: PlanRequest, layout: Layout, reason: str, throughput_s: float = 0.0
+        self, manifest: Manifest, request: PlanRequest, layout: Layout, reason: str, option: PlanOption | None = None
     ) -> None:
         """Write down what is to be beside what serves now; any controller may, the server decides who is first."""
         wanted = ModelPlan(
@@ -252,7 +257,9 @@ class Keeper:
             layout=layout,
             reason=reason,
             at=time.time(),
-            throughput_s=throughput_s,
+            throughput_s=option.throughput_s if option else 0.0,
+            latency_s=option.latency_s if option else 0.0,
+            stage_seconds=option.stage_seconds if option else (),
         )
 
         def change(current: ModelPlan | None) -> ModelPlan | None:

@@ -15,7 +15,7 @@ from controller.surveying.book import Book
 from controller.surveying.surveyor import Surveyor
 from wire import subjects
 from wire.bus import Bus
-from wire.plans import ModelPlan
+from wire.plans import ModelPlan, PlanState
 from wire.profiles import LinkProfile, Profile
 from wire.status import NodeStatus
 
@@ -65,6 +65,10 @@ class Plans:
     def hurry(self) -> None:
         """Look at all plans at once: a node has been lost."""
         self._keeper.hurry()
+
+    def states(self) -> tuple[PlanState, ...]:
+        """Tell of every model that is not laid out automatically, what is in force or getting ready."""
+        return self._keeper.states()
 
     def register(self, door: ControlDoor) -> None:
         """Add the endpoints."""

@@ -80,7 +80,7 @@ class DeskBench:
         await self._service.start()
         task = asyncio.create_task(self.desk.run())
         try:
-            await self.until(lambda: not self.desk.status.problem or task.done())
+            await self.until(lambda: self.problem == "" or task.done())
             yield self
         finally:
             task.cancel()
@@ -94,6 +94,11 @@ class DeskBench:
 
     def seat(self, node: SimulatedNode) -> None:
         seat_whole(self.pool, node, MODEL)
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps jobs from being worked on; None before the desk has looked."""
+        return self.desk.status.problem if self.desk.status else None
 
     @property
     def counts(self) -> Counts:

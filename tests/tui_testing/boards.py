@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
+from tests.tui_testing.plans import make_proposal
 from tui.actions import Action
 from tui.source import Put
 from tui.updates import Update, Wants
 from wire.cameras import CameraStatus
 from wire.errors import BadRequestError
+from wire.jobs import QueueStatus
 from wire.messages import Counts, Detection, Heartbeat, Result, Shard, ShardReport, ShardState, Timings
-from wire.status import ClusterStatus, ModelStatus, NodeStatus
+from wire.plans import PlanReport, PlanRequest, PlanState
+from wire.status import ClusterStatus, ControllerStatus, ModelStatus, NodeStatus
 
 AT = 1_760_000_000.0
 DIGEST = "ab" * 32
@@ -36,14 +41,17 @@ def make_node(
     draining: bool = False,
     shards: tuple[ShardReport, ...] = (make_report(),),
     session: str = "s",
+    memory_available_bytes: int = 3 << 30,
+    fenced: dict[str, str] | None = None,
 ) -> NodeStatus:
     beat = Heartbeat(
         node=name, session=session, seq=7, at=AT, uptime_s=7200.0, version="0.1.0", machine="aarch64",
-        variants=("cpu-int8",), cpus=4, load=load, memory_bytes=4 << 30, memory_available_bytes=3 << 30,
+        variants=("cpu-int8",), cpus=4, load=load, memory_bytes=4 << 30,
+        memory_available_bytes=memory_available_bytes,
         rss_bytes=90 << 20, in_flight=1, queued=0, draining=draining, temperature_c=temperature_c,
         throttling=throttling, shards=shards,
     )  # fmt: skip
-    return NodeStatus(node=name, liveness=liveness, age_s=age_s, heartbeat=beat, in_flight=1)
+    return NodeStatus(node=name, liveness=liveness, age_s=age_s, heartbeat=beat, in_flight=1, fenced=fenced or {})
 
 
 def make_camera(
@@ -56,11 +64,24 @@ def make_camera(
     seconds_blind: float = 0.0,
     inferred: int = 5000,
     at: float = AT,
+    controller: str = "local",
+    degraded: dict[str, str] | None = None,
 ) -> CameraStatus:
     return CameraStatus(
         camera=name, source=f"rtsp://***@{name}.lan/stream", models=(MODEL,), phase=phase, reason=reason,
         since=at - 60, fps=fps, frames=inferred, restarts=0, counts=Counts(offered=inferred, inferred=inferred),
         last_frame_at=None if frame_age_s is None else at - frame_age_s, seconds_blind=seconds_blind,
+        controller=controller, degraded=degraded or {},
+    )  # fmt: skip
+
+
+def make_controller(
+    name: str = "local", *, plans: bool = True, cameras: tuple[str, ...] = (), at: float = AT, liveness: str = "live"
+) -> ControllerStatus:
+    return ControllerStatus(
+        controller=name, session="c", at=at, version="0.1.0", uptime_s=7300.0, plans=plans, cameras=cameras,
+        counts=Counts(offered=10_000, inferred=9_998, open=2), latency_ms={"p50": 31.0, "p99": 74.0},
+        liveness=liveness,
     )  # fmt: skip
 
 
@@ -72,8 +93,18 @@ def make_status(
     inferred: int = 10_000,
     dropped: int = 0,
     controller: str = "local",
+    controllers: tuple[ControllerStatus, ...] | None = None,
+    plans: tuple[PlanState, ...] = (),
+    jobs: QueueStatus | None = QueueStatus(),  # noqa: B008 - frozen
 ) -> ClusterStatus:
-    listed = tuple(nodes)
+    """Make a status; its nodes' clocks agree with the controller's, whenever they were made."""
+    listed = tuple(
+        replace(node, heartbeat=replace(node.heartbeat, at=at - node.age_s)) if node.heartbeat.at == AT else node
+        for node in nodes
+    )
+    shown = tuple(cameras)
+    if controllers is None:
+        controllers = (make_controller(controller, cameras=tuple(camera.camera for camera in shown), at=at),)
     ready = tuple(node.node for node in listed if node.liveness == "live")
     model = ModelStatus(
         model=MODEL, version="1.0.0", task="detect", licence="Apache-2.0", variants=("cpu-int8",), nodes_ready=ready
@@ -85,8 +116,11 @@ def make_status(
         counts=Counts(offered=inferred + dropped, inferred=inferred, dropped=drops),
         latency_ms={"p50": 31.0, "p95": 58.0, "p99": 74.0},
         nodes=listed,
-        cameras=tuple(cameras),
+        cameras=shown,
         models=(model,),
+        controllers=controllers,
+        plans=plans,
+        jobs=jobs,
     )
 
 
@@ -141,3 +175,8 @@ class StillSource:
         if self._refuse:
             raise BadRequestError("the node said no", remedy="ask again later")
         return "done as asked"
+
+    async def propose(self, request: PlanRequest) -> PlanReport:
+        if self._refuse:
+            raise BadRequestError("no node can run it", remedy="add nodes")
+        return make_proposal(request)

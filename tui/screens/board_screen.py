@@ -12,13 +12,11 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input
 
 from tui.headline import summarise
-from tui.state import Dashboard
+from tui.moment import Moment
 from tui.updates import Wants
 from tui.widgets.board_table import BoardTable
 from tui.widgets.headline_bar import HeadlineBar
-
-Moment = tuple[Dashboard, float]
-"""What is known, and the monotonic time at which it is shown."""
+from tui.widgets.tab_strip import TabStrip
 
 
 class BoardScreen(Screen[None]):
@@ -29,6 +27,8 @@ class BoardScreen(Screen[None]):
         Binding("escape", "leave", "Back", show=False, id="back"),
     ]
     HELP_TITLE = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual declares it without ClassVar
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012 - likewise
 
     moment: reactive[Moment | None] = reactive(None, init=False)
 
@@ -42,12 +42,13 @@ class BoardScreen(Screen[None]):
         """Lay out what is between the headline and the keys."""
 
     @abstractmethod
-    def show(self, board: Dashboard, now: float) -> None:
+    def show(self, moment: Moment) -> None:
         """Hand the widgets their data."""
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
         yield HeadlineBar()
+        yield TabStrip()
         yield from self.compose_body()
         yield Input(
             placeholder="words that a row must hold; Enter keeps them, Escape clears", id="filter", compact=True
@@ -57,6 +58,7 @@ class BoardScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin without a filter, and with the first table focused."""
         self.query_one("#filter", Input).display = False
+        self.query_one(TabStrip).current = self.app.current_mode
         if self.query(BoardTable):
             self.query(BoardTable).first().focus()
         self._refresh_moment()
@@ -69,11 +71,9 @@ class BoardScreen(Screen[None]):
     def _refresh_moment(self) -> None:
         if self.moment is None:
             return
-        board, now = self.moment
-        bar = self.query_one(HeadlineBar)
-        bar.headline = summarise(board, now)
-        self.set_class(board.is_stale(now), "-stale")
-        self.show(board, now)
+        self.query_one(HeadlineBar).headline = summarise(self.moment)
+        self.set_class(self.moment.is_stale, "-stale")
+        self.show(self.moment)
 
     def action_filter(self) -> None:
         """Ask for a filter."""

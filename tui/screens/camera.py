@@ -12,10 +12,10 @@ from textual.widgets import Label
 from tui.actions import RemoveCamera
 from tui.facts import camera_facts
 from tui.messages import Ask
+from tui.moment import Moment
 from tui.picture import STALE_S, PictureError, open_picture, read_frame_time
-from tui.rows import RESULT_COLUMNS, result_rows
+from tui.rows.logs import RESULT_COLUMNS, result_rows
 from tui.screens.board_screen import BoardScreen
-from tui.state import Dashboard
 from tui.texts import format_span, printable
 from tui.updates import PictureMissing, PictureTaken, Wants
 from tui.widgets.board_table import BoardTable
@@ -51,26 +51,27 @@ class CameraScreen(BoardScreen):
                 yield PictureView(colour=self._colour, widget_id="picture")
             with VerticalScroll(id="facts"):
                 yield FactsPanel()
-        yield BoardTable("Results", RESULT_COLUMNS, widget_id="results")
+        yield BoardTable("Results", RESULT_COLUMNS, widget_id="results", empty="no result yet")
 
     def on_mount(self) -> None:
         """Name the camera."""
         self.query_one("#frame").border_title = f"Camera {self.camera}"
 
-    def show(self, board: Dashboard, now: float) -> None:
+    def show(self, moment: Moment) -> None:
         """Fill in what is known of the camera."""
-        cameras = board.status.cameras if board.status else ()
+        board, assessment = moment.board, moment.assessment
+        cameras = assessment.status.cameras if assessment else ()
         found = next((camera for camera in cameras if camera.camera == self.camera), None)
         panel = self.query_one(FactsPanel)
-        if found is None:
+        if found is None or assessment is None:
             panel.facts = (("State", "there is no camera of this name" if board.status else "not known yet"),)
         else:
-            panel.facts = camera_facts(found, board.controller_time(now))
+            panel.facts = camera_facts(found, assessment)
         ours = (result for result in board.results if result.camera == self.camera)
         self.query_one("#results", BoardTable).board = result_rows(ours)
         match board.picture:
             case PictureTaken(camera=self.camera) as picture:
-                self._show_picture(picture, board, now)
+                self._show_picture(picture, moment)
             case PictureMissing(camera=self.camera, reason=reason) if self._opened is None:
                 self.query_one("#badge", Label).update(printable(reason))
 
@@ -78,7 +79,7 @@ class CameraScreen(BoardScreen):
         """Remove this camera."""
         self.post_message(Ask(RemoveCamera(self.camera)))
 
-    def _show_picture(self, picture: PictureTaken, board: Dashboard, now: float) -> None:
+    def _show_picture(self, picture: PictureTaken, moment: Moment) -> None:
         view, badge = self.query_one(PictureView), self.query_one("#badge", Label)
         if picture is not self._opened:
             self._opened = picture
@@ -90,8 +91,8 @@ class CameraScreen(BoardScreen):
         if view.pixels is None:
             return
         taken = read_frame_time(picture.frame)
-        age = None if taken is None else max(0.0, board.controller_time(now) - taken)
-        view.stale = age is None or age > STALE_S or board.is_stale(now)
+        age = None if taken is None else max(0.0, moment.at - taken)
+        view.stale = age is None or age > STALE_S or moment.is_stale
         badge.set_class(view.stale, "-stale")
         old = "of unknown age" if age is None else f"{format_span(age)} old"
         note = f"  {picture.note}" if picture.note else ""

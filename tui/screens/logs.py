@@ -6,26 +6,40 @@ from textual.app import ComposeResult
 
 from tui.jump import Target
 from tui.messages import Go
-from tui.rows import LOG_COLUMNS, RESULT_COLUMNS, log_rows, result_key, result_rows
+from tui.moment import Moment
+from tui.rows.logs import LOG_COLUMNS, RESULT_COLUMNS, log_rows, result_key, result_rows
+from tui.rows.record import RECORD_COLUMNS, record_rows
 from tui.screens.board_screen import BoardScreen
-from tui.state import Dashboard
-from tui.texts import count_words
+from tui.texts import count_words, printable
 from tui.updates import Wants
 from tui.widgets.board_table import BoardTable
 
 
 class EventsScreen(BoardScreen):
-    """Events of nodes and cameras since the dashboard was opened, the newest first."""
+    """Events since the dashboard was opened, and below who did what: the newest first."""
 
-    HELP_TITLE = "Events"
+    HELP_TITLE = "Events and record"
+
+    @property
+    def wants(self) -> Wants:
+        """The record."""
+        return Wants(record=True)
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the table."""
-        yield BoardTable("Events since the dashboard was opened", LOG_COLUMNS, widget_id="log")
+        """Lay out the tables."""
+        yield BoardTable(
+            "Events since the dashboard was opened", LOG_COLUMNS, widget_id="log", empty="nothing has happened so far"
+        )
+        yield BoardTable(
+            "On the record: who did what", RECORD_COLUMNS, widget_id="record", empty="nothing is on it yet"
+        )
 
-    def show(self, board: Dashboard, now: float) -> None:  # noqa: ARG002 - an event is as old as its time of day says
-        """Fill the table."""
-        self.query_one("#log", BoardTable).board = log_rows(board.log)
+    def show(self, moment: Moment) -> None:
+        """Fill the tables."""
+        self.query_one("#log", BoardTable).board = log_rows(moment.board.log)
+        record = self.query_one("#record", BoardTable)
+        record.board = record_rows(moment.board.record)
+        record.border_subtitle = printable(moment.board.why_without("record"))
 
 
 class ResultsScreen(BoardScreen):
@@ -40,10 +54,11 @@ class ResultsScreen(BoardScreen):
 
     def compose_body(self) -> ComposeResult:
         """Lay out the table."""
-        yield BoardTable("Results", RESULT_COLUMNS, widget_id="results")
+        yield BoardTable("Results", RESULT_COLUMNS, widget_id="results", empty="no result yet")
 
-    def show(self, board: Dashboard, now: float) -> None:  # noqa: ARG002 - likewise
+    def show(self, moment: Moment) -> None:
         """Fill the table."""
+        board = moment.board
         table = self.query_one("#results", BoardTable)
         table.board = result_rows(board.results)
         table.border_subtitle = (
@@ -54,7 +69,7 @@ class ResultsScreen(BoardScreen):
         """Open the camera of the result."""
         if self.moment is None:
             return
-        for result in self.moment[0].results:
+        for result in self.moment.board.results:
             if result_key(result) == event.key:
                 self.post_message(Go(Target("camera", result.camera)))
                 return

@@ -11,9 +11,10 @@ from textual.containers import VerticalScroll
 from tui.actions import Drain, Undrain
 from tui.facts import node_facts
 from tui.messages import Ask
-from tui.rows import LOG_COLUMNS, SHARD_COLUMNS, log_rows, shard_rows
+from tui.moment import Moment
+from tui.rows.cluster import SHARD_COLUMNS, shard_rows
+from tui.rows.logs import LOG_COLUMNS, log_rows
 from tui.screens.board_screen import BoardScreen
-from tui.state import Dashboard
 from tui.widgets.board_table import BoardTable
 from tui.widgets.facts_panel import FactsPanel
 
@@ -36,23 +37,24 @@ class NodeScreen(BoardScreen):
         """Lay out facts, shards and events."""
         with VerticalScroll(id="facts"):
             yield FactsPanel()
-        yield BoardTable("Shards", SHARD_COLUMNS, widget_id="shards")
-        yield BoardTable("Events", LOG_COLUMNS, widget_id="log")
+        yield BoardTable("Shards", SHARD_COLUMNS, widget_id="shards", empty="it serves nothing")
+        yield BoardTable("Events", LOG_COLUMNS, widget_id="log", empty="nothing has happened to it so far")
 
     def on_mount(self) -> None:
         """Name the node."""
         self.query_one("#facts").border_title = f"Node {self.node}"
 
-    def show(self, board: Dashboard, now: float) -> None:
+    def show(self, moment: Moment) -> None:
         """Fill in what is known of the node."""
-        nodes = board.status.nodes if board.status else ()
+        board, assessment = moment.board, moment.assessment
+        nodes = assessment.status.nodes if assessment else ()
         found = next((node for node in nodes if node.node == self.node), None)
         panel = self.query_one(FactsPanel)
-        if found is None:
+        if found is None or assessment is None:
             panel.facts = (("State", "the controller knows no node of this name" if board.status else "not known yet"),)
         else:
-            panel.facts = node_facts(found, waited_s=board.waited(now))
-        self.query_one("#shards", BoardTable).board = shard_rows(found) if found else ()
+            panel.facts = node_facts(found, assessment)
+        self.query_one("#shards", BoardTable).board = shard_rows(found) if found else None
         self.query_one("#log", BoardTable).board = log_rows(line for line in board.log if line.source == self.node)
 
     def action_drain(self) -> None:

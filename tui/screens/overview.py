@@ -12,16 +12,19 @@ from textual.events import DescendantFocus
 from tui.actions import Drain, RemoveCamera, Undrain
 from tui.jump import Target
 from tui.messages import Ask, Go
-from tui.rows import CAMERA_COLUMNS, MODEL_COLUMNS, NODE_COLUMNS, camera_rows, model_rows, node_rows
+from tui.moment import Moment
+from tui.rows.cluster import CAMERA_COLUMNS, MODEL_COLUMNS, NODE_COLUMNS, camera_rows, model_rows, node_rows
+from tui.rows.logs import LOG_COLUMNS, log_rows
 from tui.screens.board_screen import BoardScreen
-from tui.state import Dashboard
 from tui.widgets.board_table import BoardTable
+
+LATEST = 40
 
 _TABLE_OF_ACTION = {"drain": "nodes", "undrain": "nodes", "remove": "cameras"}
 
 
 class OverviewScreen(BoardScreen):
-    """Nodes, cameras and models, the worst first."""
+    """Nodes, cameras and models, the worst first; where there is room, the latest events."""
 
     HELP_TITLE = "Overview"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -32,19 +35,20 @@ class OverviewScreen(BoardScreen):
 
     def compose_body(self) -> ComposeResult:
         """Lay out the tables."""
-        yield BoardTable("Nodes", NODE_COLUMNS, widget_id="nodes")
-        yield BoardTable("Cameras", CAMERA_COLUMNS, widget_id="cameras")
-        yield BoardTable("Models", MODEL_COLUMNS, widget_id="models")
+        yield BoardTable("Nodes", NODE_COLUMNS, widget_id="nodes", empty="no node has joined yet")
+        yield BoardTable("Cameras", CAMERA_COLUMNS, widget_id="cameras", empty="no camera yet: press a to add one")
+        yield BoardTable("Models", MODEL_COLUMNS, widget_id="models", empty="no model yet: `bramble model push NAME`")
+        yield BoardTable("Latest events", LOG_COLUMNS, widget_id="latest", empty="nothing has happened so far")
 
-    def show(self, board: Dashboard, now: float) -> None:
+    def show(self, moment: Moment) -> None:
         """Fill the tables."""
-        status = board.status
-        if status is None:
+        assessment = moment.assessment
+        if assessment is None:
             return
-        waited = board.waited(now)
-        self.query_one("#nodes", BoardTable).board = node_rows(status, waited_s=waited)
-        self.query_one("#cameras", BoardTable).board = camera_rows(status, board.controller_time(now))
-        self.query_one("#models", BoardTable).board = model_rows(status)
+        self.query_one("#nodes", BoardTable).board = node_rows(assessment)
+        self.query_one("#cameras", BoardTable).board = camera_rows(assessment)
+        self.query_one("#models", BoardTable).board = model_rows(assessment)
+        self.query_one("#latest", BoardTable).board = log_rows(moment.board.log[-LATEST:])
 
     def on_descendant_focus(self, _event: DescendantFocus) -> None:
         """Offer the keys of the table that has the cursor."""
@@ -64,6 +68,11 @@ class OverviewScreen(BoardScreen):
     def open_camera(self, event: BoardTable.Opened) -> None:
         """Show the camera."""
         self.post_message(Go(Target("camera", event.key)))
+
+    @on(BoardTable.Opened, "#models")
+    def open_model(self, event: BoardTable.Opened) -> None:
+        """Show the model."""
+        self.post_message(Go(Target("model", event.key)))
 
     def action_drain(self) -> None:
         """Drain the node under the cursor."""

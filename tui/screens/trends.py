@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
+from tui.moment import Moment
 from tui.screens.board_screen import BoardScreen
-from tui.state import Dashboard
 from tui.texts import format_span
 from tui.trends import SERIES, values_of
 from tui.widgets.trend import Trend
@@ -23,9 +23,9 @@ class TrendsScreen(BoardScreen):
             for series in SERIES:
                 yield Trend(series)
 
-    def show(self, board: Dashboard, now: float) -> None:  # noqa: ARG002 - the points carry their own times
+    def show(self, moment: Moment) -> None:
         """Hand each series its values."""
-        points = board.points
+        points = moment.board.points
         covered = format_span(points[-1].at - points[0].at) if points else "nothing yet"
         self.query_one("#trends").border_title = f"Trends over {covered}"
         for trend in self.query(Trend):

@@ -29,7 +29,15 @@ _SEVERITY_CLASSES = {severity: f"board-table--{severity.name.lower()}" for sever
 
 
 class BoardTable(ScrollView, can_focus=True):
-    """Rows under columns that fit the width; ``filter_text`` leaves out what does not hold its words."""
+    """Rows under columns that fit the width; ``filter_text`` leaves out what does not hold its words.
+
+    Args:
+        title: stands in the border.
+        columns: of the table.
+        widget_id: its id.
+        empty: what is said in place of rows when there are none; ``board`` is None while nothing is known.
+
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "board-table--header",
@@ -47,7 +55,7 @@ class BoardTable(ScrollView, can_focus=True):
         Binding("y", "copy", "Copy the row", show=False, id="table.copy"),
     ]
 
-    board: reactive[tuple[Row, ...]] = reactive((), init=False, repaint=False)
+    board: reactive[tuple[Row, ...] | None] = reactive(None, init=False, repaint=False)
     filter_text: reactive[str] = reactive("", init=False, repaint=False)
     cursor: reactive[int] = reactive(0, init=False, repaint=False)
 
@@ -64,8 +72,21 @@ class BoardTable(ScrollView, can_focus=True):
             """The table."""
             return self.table
 
-    def __init__(self, title: str, columns: Sequence[Column], *, widget_id: str) -> None:
+    class Moved(Message):
+        """The cursor is on another row, or on none."""
+
+        def __init__(self, table: BoardTable) -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> BoardTable:
+            """The table."""
+            return self.table
+
+    def __init__(self, title: str, columns: Sequence[Column], *, widget_id: str, empty: str = "") -> None:
         super().__init__(id=widget_id)
+        self._empty = empty
         self._title = title
         self._columns = tuple(columns)
         self._fitted: tuple[tuple[int, int], ...] = ()
@@ -92,6 +113,9 @@ class BoardTable(ScrollView, can_focus=True):
             style = self.get_component_rich_style("board-table--header")
             return Strip([Segment(text, style)]).adjust_cell_length(width, style)
         place = y - HEADER + self.scroll_offset.y
+        if place == 0 and self.board == () and self._empty:
+            style = self.get_component_rich_style("board-table--header")
+            return Strip([Segment(f"   {self._empty}", style)]).adjust_cell_length(width, style)
         if place >= len(self._shown):
             return Strip.blank(width, self.rich_style)
         key = (self._shown[place], place == self.cursor and self.has_focus)
@@ -141,6 +165,7 @@ class BoardTable(ScrollView, can_focus=True):
         self._refresh_row(before)
         self._refresh_row(after)
         self._follow_cursor()
+        self.post_message(self.Moved(self))
 
     def validate_cursor(self, place: int) -> int:
         """Keep the cursor on a row."""
@@ -175,18 +200,24 @@ class BoardTable(ScrollView, can_focus=True):
 
     def _take(self) -> None:
         before, chosen = self._shown, self.chosen
-        self._shown = rows = filter_rows(self.board, self.filter_text)
-        self.border_title = f"{self._title}: {len(rows)} of {len(self.board)}" if self.filter_text else self._title
+        self._shown = rows = filter_rows(self.board or (), self.filter_text)
+        self.border_title = (
+            f"{self._title}: {len(rows)} of {len(self.board or ())}" if self.filter_text else self._title
+        )
         known = set(rows)
         self._strips = {key: strip for key, strip in self._strips.items() if key[0] in known}
         if len(rows) != len(before):
             self.virtual_size = Size(0, len(rows) + HEADER)
             self.refresh(layout=True)
+        if not rows:
+            self._refresh_row(0)
         for place, row in enumerate(rows):
             if place >= len(before) or before[place] != row:
                 self._refresh_row(place)
         places = [place for place, row in enumerate(rows) if row.key == chosen]
         self.set_reactive(BoardTable.cursor, self.validate_cursor(places[0] if places else self.cursor))
+        if self.chosen != chosen:
+            self.post_message(self.Moved(self))
 
     def _refresh_row(self, place: int) -> None:
         y = place - self.scroll_offset.y + HEADER

@@ -9,8 +9,6 @@ from textual.widget import Widget
 from tui.bars import draw_bars
 from tui.trends import Series, summarise
 
-BAR_LINES = 2
-
 
 class Trend(Widget):
     """Shows a series; the bars take the widget's colour class ``trend--bars``."""
@@ -26,6 +24,6 @@ class Trend(Widget):
     def render(self) -> Text:
         """Draw the numbers, then the bars."""
         title = f"{self.series.title}: {summarise(self.values, self.series.unit)}"
-        bars = "\n".join(draw_bars(self.values, self.size.width, BAR_LINES))
+        bars = "\n".join(draw_bars(self.values, self.size.width, max(1, self.size.height - 1)))
         style = self.get_component_rich_style("trend--bars", partial=True)
         return Text.assemble(title, "\n", (bars, style), no_wrap=True, overflow="crop")

@@ -98,7 +98,7 @@ async def test_jobs_wait_for_nodes_for_as_long_as_it_takes(bus: Bus, picture: Ma
     bench.nodes = ()
     async with bench.running():
         await bench.submit(picture(1))
-        await bench.until(lambda: "no node is ready" in bench.desk.status.problem)
+        await bench.until(lambda: "no node is ready" in (bench.problem or ""))
         assert await bench.all_outcomes() == []
         bench.desk._runner._dispatcher._courier.nodes[node.name] = node  # type: ignore[attr-defined]
         bench.seat(node)
@@ -202,7 +202,7 @@ async def test_without_room_for_outcomes_jobs_wait_and_none_is_lost(bus: Bus, pi
         filler = await bench.outcomes.publish("outcomes.filler.a", b"x" * ((1 << 20) - 200))
         for n in range(3):
             await bench.submit(picture(n))
-        await bench.until(lambda: "no room for outcomes" in bench.desk.status.problem)
+        await bench.until(lambda: "no room for outcomes" in (bench.problem or ""))
         assert (await bench.desk.look()).queued == 3
         await bench.outcomes.delete(filler)
         assert len(await bench.await_outcomes(3)) == 3

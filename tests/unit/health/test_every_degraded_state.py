@@ -1,7 +1,7 @@
 """The list of every degraded state that a cluster can be in, and that each is seen everywhere.
 
-A state is a status that shows it. Each must be a finding (so `bramble doctor` exits with 1 or 2), a metric, and an
-event when it begins and when it ends.
+A state is a status that shows it. Each must be a finding (so `bramble doctor` exits with 1 or 2), a metric, an
+event when it begins and when it ends, and on the dashboard: in its headline, and among its findings with the remedy.
 """
 
 from __future__ import annotations
@@ -16,6 +16,13 @@ import pytest
 from controller.metrics.metrics import expose
 from controller.metrics.snapshot import Snapshot
 from tests.testing.heartbeats import make_heartbeat
+from tui.headline import summarise
+from tui.moment import Moment
+from tui.rows.findings import finding_rows
+from tui.severity import Severity as Shown
+from tui.severity import assess
+from tui.state import Dashboard, fold
+from tui.updates import StatusTaken
 from wire import health
 from wire.cameras import CameraStatus
 from wire.findings import Finding, Health, judge_health
@@ -41,31 +48,29 @@ CONTROLLER = ControllerStatus(
 )  # fmt: skip
 WELL = ClusterStatus(
     controller="main", at=AT, counts=Counts(), latency_ms={}, nodes=(NODE,), cameras=(CAMERA,), models=(MODEL,),
-    controllers=(CONTROLLER,),
+    controllers=(CONTROLLER,), jobs=QueueStatus(),
 )  # fmt: skip
 SHARD = Shard(model="ssd", version="1", variant="cpu-f32", digest="0" * 64)
 
-State = tuple[ClusterStatus, QueueStatus]
+
+def node(**changes: object) -> ClusterStatus:
+    return msgspec.structs.replace(WELL, nodes=(msgspec.structs.replace(NODE, **changes),))
 
 
-def node(**changes: object) -> State:
-    return msgspec.structs.replace(WELL, nodes=(msgspec.structs.replace(NODE, **changes),)), QueueStatus()
-
-
-def beat(**changes: object) -> State:
+def beat(**changes: object) -> ClusterStatus:
     return node(heartbeat=msgspec.structs.replace(NODE.heartbeat, **changes))
 
 
-def camera(**changes: object) -> State:
-    return msgspec.structs.replace(WELL, cameras=(msgspec.structs.replace(CAMERA, **changes),)), QueueStatus()
+def camera(**changes: object) -> ClusterStatus:
+    return msgspec.structs.replace(WELL, cameras=(msgspec.structs.replace(CAMERA, **changes),))
 
 
-def cluster(**changes: object) -> State:
-    return msgspec.structs.replace(WELL, **changes), QueueStatus()
+def cluster(**changes: object) -> ClusterStatus:
+    return msgspec.structs.replace(WELL, **changes)
 
 
-def jobs(**changes: object) -> State:
-    return WELL, QueueStatus(**changes)  # type: ignore[arg-type]  # a row of the table
+def jobs(**changes: object) -> ClusterStatus:
+    return msgspec.structs.replace(WELL, jobs=QueueStatus(**changes))  # type: ignore[arg-type]  # a row of the table
 
 
 def other(name: str, **changes: object) -> NodeStatus:
@@ -77,7 +82,7 @@ def other(name: str, **changes: object) -> NodeStatus:
 DEAD_PEER = msgspec.structs.replace(CONTROLLER, controller="second", plans=False, liveness="dead")
 
 # state: (what shows it, whom it is about, check, exit code)
-STATES: dict[str, tuple[State, str, str, Health]] = {
+STATES: dict[str, tuple[ClusterStatus, str, str, Health]] = {
     "a node is silent": (
         cluster(nodes=(NODE, msgspec.structs.replace(other("pi-2"), liveness="suspect"))), "node pi-2", "heartbeat",
         Health.WARNINGS,
@@ -139,15 +144,15 @@ STATES: dict[str, tuple[State, str, str, Health]] = {
 }  # fmt: skip
 
 
-def judge(state: State) -> tuple[Finding, ...]:
-    return health.judge_cluster(*state)
+def judge(state: ClusterStatus) -> tuple[Finding, ...]:
+    return health.judge_cluster(state)
 
 
 every_state = pytest.mark.parametrize("name", STATES)
 
 
 def test_a_cluster_that_is_well_has_no_finding_metric_or_event() -> None:
-    found = judge((WELL, QueueStatus()))
+    found = judge(WELL)
 
     assert judge_health(found) is Health.WELL
     assert fold_findings({}, found, 0.0, patience_s=0.0) == ({}, ())
@@ -180,13 +185,28 @@ def test_it_is_an_event_when_it_begins_and_when_it_ends(name: str) -> None:
     state, about, check, _ = STATES[name]
 
     troubles, begun = fold_findings({}, judge(state), 0.0, patience_s=0.0)
-    after, ended = fold_findings(troubles, judge((WELL, QueueStatus())), 1.0, patience_s=0.0)
+    after, ended = fold_findings(troubles, judge(WELL), 1.0, patience_s=0.0)
 
     assert (about, check) in {(each.finding.about, each.finding.check) for each in begun if each.began}
     assert {(each.finding.about, each.finding.check) for each in begun} == {
         (each.finding.about, each.finding.check) for each in ended if not each.began
     }
     assert after == {}
+
+
+@every_state
+def test_it_is_on_the_dashboard_and_gone_from_it_when_it_ends(name: str) -> None:
+    state, about, check, code = STATES[name]
+
+    board = fold(Dashboard(), StatusTaken(state), 0.0)
+    headline = summarise(Moment(board, 0.0))
+    rows = finding_rows(assess(state))
+    after = summarise(Moment(fold(board, StatusTaken(WELL), 1.0), 1.0))
+
+    assert headline.severity is {Health.WARNINGS: Shown.WARN, Health.BROKEN: Shown.BAD}[code]
+    assert headline.problem
+    assert (about, check) in {(row.cells[1], row.cells[2]) for row in rows}
+    assert (after.word, after.problem) == ("OK", "")
 
 
 def test_every_check_that_can_be_found_is_in_the_list_and_declared() -> None:

@@ -12,10 +12,16 @@ from tui.actions import Action, AddCamera, Drain, RemoveCamera, Undrain
 from tui.screens.add_camera import AddCameraScreen
 from tui.screens.camera import CameraScreen
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.controllers import ControllersScreen
+from tui.screens.findings import FindingsScreen
 from tui.screens.help import HelpScreen
+from tui.screens.jobs import JobsScreen
 from tui.screens.logs import EventsScreen, ResultsScreen
+from tui.screens.model import ModelScreen
 from tui.screens.node import NodeScreen
 from tui.screens.overview import OverviewScreen
+from tui.screens.plan import PlanScreen
+from tui.screens.plans import PlansScreen
 from tui.screens.trends import TrendsScreen
 from tui.updates import Connecting, Lost, PictureTaken, ResultsTaken, StatusTaken, Wants
 from tui.widgets.board_table import BoardTable
@@ -30,9 +36,16 @@ def still(*, refuse: bool = False) -> StillSource:
 
 WAYS = {
     "1": OverviewScreen,
-    "2": EventsScreen,
-    "3": ResultsScreen,
-    "4": TrendsScreen,
+    "2": FindingsScreen,
+    "3": PlansScreen,
+    "3 enter": ModelScreen,
+    "3 p": PlanScreen,
+    "3 p escape": PlansScreen,
+    "4": JobsScreen,
+    "5": ControllersScreen,
+    "6": EventsScreen,
+    "7": ResultsScreen,
+    "8": TrendsScreen,
     "enter": NodeScreen,
     "tab enter": CameraScreen,
     "colon y a r enter": CameraScreen,
@@ -40,7 +53,10 @@ WAYS = {
     "colon t r e enter": TrendsScreen,
     "enter escape": OverviewScreen,
     "enter 1": OverviewScreen,
-    "enter 3": ResultsScreen,
+    "enter 7": ResultsScreen,
+    "tab tab enter": ModelScreen,
+    "colon s s d enter": ModelScreen,
+    "5 tab j enter": CameraScreen,
     "enter colon d o o r enter escape": OverviewScreen,
     "colon escape": OverviewScreen,
     "question_mark": HelpScreen,
@@ -221,10 +237,10 @@ async def test_the_cursor_stays_on_its_row_while_the_order_changes() -> None:
         await settle(pilot)
         await pilot.press("j")
         table = app.screen.query_one("#nodes", BoardTable)
-        table.board = tuple(reversed(table.board))
+        table.board = tuple(reversed(table.shown))
         await settle(pilot)
         assert table.chosen == "node-2"
-        table.board = table.board[:1]
+        table.board = table.shown[:1]
         assert table.chosen == "node-3"
         table.board = ()
         assert table.chosen is None
@@ -242,8 +258,11 @@ async def test_a_second_click_on_a_row_opens_it() -> None:
 
 WANTS = {
     "": Wants(),
-    "3": Wants(results=True),
-    "3 1": Wants(),
+    "7": Wants(results=True),
+    "7 1": Wants(),
+    "4": Wants(jobs=True),
+    "6": Wants(record=True),
+    "3 enter": Wants(results=True),
     "tab enter": Wants(results=True, camera="door", picture="door"),
     "tab enter escape": Wants(),
     "tab enter x": Wants(results=True, camera="door", picture="door"),
@@ -267,7 +286,7 @@ async def test_a_result_opens_its_camera() -> None:
     app = make_app(Connecting(WHERE), StatusTaken(healthy()), ResultsTaken((make_result(camera="yard"),), 0))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        await pilot.press("3", "enter")
+        await pilot.press("7", "enter")
         await settle(pilot)
         assert isinstance(app.screen, CameraScreen)
         assert app.screen.camera == "yard"

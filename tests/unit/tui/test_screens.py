@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
-from typing import Protocol
 
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.tui_testing.apps import NOW, WHERE, make_app, settle
+from tests.tui_testing.apps import NOW, WHERE, make_app
 from tests.tui_testing.boards import (
     AT,
     healthy,
@@ -20,27 +18,12 @@ from tests.tui_testing.boards import (
     make_result,
     make_status,
 )
+from tests.tui_testing.pictures import LARGE, WIDE, Compare, looks_as_before
 from tui.app import TopApp
 from tui.updates import Connecting, EventTaken, Lost, PictureTaken, ResultsTaken, Silent, StatusTaken
 from wire.messages import Event, ShardState
 
 FIRST = Connecting(WHERE)
-SMALL, WIDE = (80, 24), (120, 32)
-
-
-class Compare(Protocol):
-    def __call__(
-        self, app: TopApp | str | Path, *, press: list[str], terminal_size: tuple[int, int], run_before: object
-    ) -> bool: ...
-
-
-def looks_as_before(compare: Compare, app: TopApp, *press: str, size: tuple[int, int] = SMALL) -> bool:
-    async def run_before(pilot: object) -> None:
-        await settle(pilot)  # type: ignore[arg-type]
-        await pilot.press(*press)  # type: ignore[attr-defined]
-        await settle(pilot)  # type: ignore[arg-type]
-
-    return compare(app, press=[], terminal_size=size, run_before=run_before)
 
 
 def in_trouble() -> TopApp:
@@ -77,6 +60,10 @@ def test_a_healthy_cluster(snap_compare: Compare) -> None:
 
 def test_a_healthy_cluster_on_a_wide_terminal(snap_compare: Compare) -> None:
     assert looks_as_before(snap_compare, make_app(), size=WIDE)
+
+
+def test_a_healthy_cluster_on_a_large_terminal(snap_compare: Compare) -> None:
+    assert looks_as_before(snap_compare, make_app(), size=LARGE)
 
 
 def test_twenty_nodes_and_thirty_cameras_on_a_small_terminal(snap_compare: Compare) -> None:
@@ -136,12 +123,12 @@ def test_events(snap_compare: Compare) -> None:
         EventTaken("gate", Event(at=AT + 9, kind="live", text="live")),
         StatusTaken(make_status([make_node("node-1"), make_node("node-2", "dead", age_s=5.1)], at=AT + 10)),
     ]
-    assert looks_as_before(snap_compare, make_app(FIRST, *updates), "2")
+    assert looks_as_before(snap_compare, make_app(FIRST, *updates), "6")
 
 
 def test_results(snap_compare: Compare) -> None:
     found = tuple(make_result(f"{n:021x}", camera, at=AT + n) for n, camera in enumerate(("door", "yard", "door")))
-    assert looks_as_before(snap_compare, make_app(FIRST, StatusTaken(healthy()), ResultsTaken(found, 12)), "3")
+    assert looks_as_before(snap_compare, make_app(FIRST, StatusTaken(healthy()), ResultsTaken(found, 12)), "7")
 
 
 def test_trends(snap_compare: Compare) -> None:
@@ -149,7 +136,7 @@ def test_trends(snap_compare: Compare) -> None:
     statuses = [
         StatusTaken(make_status(nodes, at=AT + n, inferred=20 * n + n % 7 * 3, dropped=n // 10)) for n in range(60)
     ]
-    assert looks_as_before(snap_compare, make_app(FIRST, *statuses), "4")
+    assert looks_as_before(snap_compare, make_app(FIRST, *statuses), "8")
 
 
 def test_the_help(snap_compare: Compare) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.tui_testing.boards import AT, healthy, make_camera, make_node, make_result, make_status
 from tui.headline import summarise
+from tui.moment import Moment
 from tui.severity import Severity
 from tui.state import LOG_LINES, POINTS, RESULTS, STALE_S, Dashboard, LogLine, Phase, fold
 from tui.updates import (
@@ -44,7 +45,7 @@ def test_a_node_that_was_killed_is_in_the_log_although_it_could_not_say_so() -> 
     before = make_status([make_node("node-1"), make_node("node-2")])
     after = make_status([make_node("node-1"), make_node("node-2", "dead", age_s=5.2)], at=AT + 6)
     (line,) = board_of(StatusTaken(before), StatusTaken(after)).log
-    assert line == LogLine(AT + 6, "node-2", "dead", "not heard for 5 s")
+    assert line == LogLine(AT + 6, "node-2", "dead", "silent for 5 s")
 
 
 def test_a_node_that_comes_and_one_that_is_forgotten_are_in_the_log() -> None:
@@ -118,27 +119,27 @@ def test_the_last_word_on_a_picture_is_kept() -> None:
 
 
 def test_the_headline_of_a_healthy_cluster_is_one_line() -> None:
-    headline = summarise(board_of(StatusTaken(healthy())), 0.0)
+    headline = summarise(Moment(board_of(StatusTaken(healthy())), 0.0))
     assert (headline.severity, headline.word, headline.problem) == (Severity.OK, "OK", "")
     assert headline.numbers == "3/3 nodes  2/2 cameras  1/1 models  p50 31 ms p99 74 ms"
 
 
 def test_the_headline_counts_down_to_the_next_attempt() -> None:
     board = board_of(Connecting("nats://x"), Lost("no NATS server answers", "start one", 5.0))
-    assert summarise(board, 2.0).problem == "next try in 3 s; no NATS server answers: start one"
-    assert summarise(board, 5.5).problem.startswith("trying now")
+    assert summarise(Moment(board, 2.0)).problem == "next try in 3 s; no NATS server answers: start one"
+    assert summarise(Moment(board, 5.5)).problem.startswith("trying now")
 
 
 def test_the_headline_says_when_only_the_controller_is_missing() -> None:
-    headline = summarise(board_of(Silent("no controller answers", "start one")), 0.0)
+    headline = summarise(Moment(board_of(Silent("no controller answers", "start one")), 0.0))
     assert (headline.word, headline.problem) == ("NO CONTROLLER", "no controller answers: start one")
 
 
 def test_the_headline_calls_an_old_status_stale() -> None:
-    assert summarise(board_of(StatusTaken(healthy())), 60.0).word == "STALE"
+    assert summarise(Moment(board_of(StatusTaken(healthy())), 60.0)).word == "STALE"
 
 
 @pytest.mark.parametrize("seconds", [0.0, 12.0])
 def test_the_headline_adds_up_the_seconds_that_cameras_were_blind(seconds: float) -> None:
     status = make_status([make_node()], [make_camera("a", seconds_blind=seconds), make_camera("b")])
-    assert ("blind 12 s" in summarise(board_of(StatusTaken(status)), 0.0).numbers) == bool(seconds)
+    assert ("blind 12 s" in summarise(Moment(board_of(StatusTaken(status)), 0.0)).numbers) == bool(seconds)

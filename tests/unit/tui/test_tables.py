@@ -7,32 +7,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tests.tui_testing.boards import AT, large, make_camera, make_node, make_result, make_status
+from tests.tui_testing.archives import make_entries, make_failures
+from tests.tui_testing.archives import make_report as make_jobs
+from tests.tui_testing.boards import AT, MODEL, large, make_camera, make_node, make_result, make_status
 from tui.cells import fit_cell, lay_out
 from tui.columns import PADDING, Column, Row, filter_rows, fit_columns
 from tui.facts import camera_facts, node_facts
-from tui.rows import (
+from tui.jump import Target
+from tui.rows.cluster import (
     CAMERA_COLUMNS,
-    LOG_COLUMNS,
     MODEL_COLUMNS,
     NODE_COLUMNS,
-    RESULT_COLUMNS,
     SHARD_COLUMNS,
     camera_rows,
-    log_rows,
     model_rows,
     node_rows,
-    result_rows,
     shard_rows,
 )
-from tui.severity import Severity
+from tui.rows.controllers import CONTROLLER_COLUMNS, DUTY_COLUMNS, controller_rows, duty_rows
+from tui.rows.findings import FINDING_COLUMNS, find_finding, find_place, finding_rows
+from tui.rows.jobs import BATCH_COLUMNS, FAILURE_COLUMNS, batch_rows, failure_rows
+from tui.rows.logs import LOG_COLUMNS, RESULT_COLUMNS, log_rows, result_rows
+from tui.rows.plans import FLOW_COLUMNS, OPTION_COLUMNS, PLAN_COLUMNS
+from tui.rows.record import RECORD_COLUMNS, record_rows
+from tui.severity import Severity, assess
 from tui.state import LogLine
 from tui.texts import format_bytes, format_count, format_ms, format_span, printable
 
-TABLES = [CAMERA_COLUMNS, LOG_COLUMNS, MODEL_COLUMNS, NODE_COLUMNS, RESULT_COLUMNS, SHARD_COLUMNS]
+TABLES = [
+    BATCH_COLUMNS, CAMERA_COLUMNS, CONTROLLER_COLUMNS, DUTY_COLUMNS, FAILURE_COLUMNS, FINDING_COLUMNS, FLOW_COLUMNS,
+    LOG_COLUMNS, MODEL_COLUMNS, NODE_COLUMNS, OPTION_COLUMNS, PLAN_COLUMNS, RECORD_COLUMNS, RESULT_COLUMNS,
+    SHARD_COLUMNS,
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("columns", TABLES, ids=lambda columns: columns[1].key)
+@pytest.mark.parametrize("columns", TABLES, ids=lambda columns: "-".join(column.key for column in columns[1:4]))
 def test_every_table_fits_eighty_columns(columns: tuple[Column, ...]) -> None:
     fitted = fit_columns(columns, 80)
     assert sum(width + PADDING for _, width in fitted) == 80
@@ -72,31 +81,31 @@ def test_no_foreign_text_can_steer_the_terminal(text: str) -> None:
 
 def test_the_worst_come_first_and_equals_in_the_order_that_people_count() -> None:
     nodes = [make_node("node-10"), make_node("node-2"), make_node("node-1", draining=True), make_node("node-3", "dead")]
-    assert [row.key for row in node_rows(make_status(nodes))] == ["node-3", "node-1", "node-2", "node-10"]
+    assert [row.key for row in node_rows(assess(make_status(nodes)))] == ["node-3", "node-1", "node-2", "node-10"]
 
 
 def test_a_dead_node_shows_no_readings_of_its_past() -> None:
-    (row,) = node_rows(make_status([make_node(liveness="dead", age_s=7.0)]), waited_s=1.0)
-    assert row.cells == ("✖", "node-1", "dead", "-", "-", "-", "-", "8.0 s", "not heard for 8 s")
+    (row,) = node_rows(assess(make_status([make_node(liveness="dead", age_s=7.0)]), waited_s=1.0))
+    assert row.cells == ("✖", "node-1", "dead", "-", "-", "-", "-", "8.0 s", "silent for 8 s")
 
 
 def test_a_node_row_tells_load_work_heat_and_speed() -> None:
-    (row,) = node_rows(make_status([make_node()]))
+    (row,) = node_rows(assess(make_status([make_node()])))
     assert row.cells == ("●", "node-1", "live", "1.1/4", "1+0", "54 °C", "3.0 GiB", "0.4 s", "ssd_mobilenet_v2 24 ms")
 
 
 def test_a_camera_row_tells_rate_age_and_blindness() -> None:
-    (row,) = camera_rows(make_status([make_node()], [make_camera(seconds_blind=75.0)]), AT)
-    assert row.cells == ("●", "door", "live", "10.0", "0.1 s", "1m15s", "0", "5000", "0", "ssd_mobilenet_v2")
+    (row,) = camera_rows(assess(make_status([make_node()], [make_camera(seconds_blind=75.0)])))
+    assert row.cells == ("●", "door", "live", "10.0", "0.1 s", "1m15s", "0", "-", "5000", "0", "local", MODEL)
 
 
 def test_a_blind_camera_row_says_why() -> None:
-    (row,) = camera_rows(make_status([], [make_camera(phase="blind", reason="refused\x1b[2J")]), AT)
-    assert (row.severity, row.cells[-1]) == (Severity.BAD, "refused?[2J")
+    (row,) = camera_rows(assess(make_status([], [make_camera(phase="blind", reason="refused\x1b[2J")])))
+    assert (row.severity, row.cells[-1]) == (Severity.BAD, "blind: refused?[2J")
 
 
 def test_a_model_row_counts_the_nodes_that_are_ready() -> None:
-    (row,) = model_rows(make_status([make_node("node-1"), make_node("node-2", "dead")]))
+    (row,) = model_rows(assess(make_status([make_node("node-1"), make_node("node-2", "dead")])))
     assert row.cells[-1] == "1/1 node-1"
 
 
@@ -112,14 +121,70 @@ def test_a_result_row_counts_what_was_found() -> None:
 
 def test_the_newest_log_line_comes_first() -> None:
     rows = log_rows([LogLine(AT, "door", "blind", "gone"), LogLine(AT + 1, "door", "live", "back")])
-    assert [row.cells[2] for row in rows] == ["live", "blind"]
+    assert [row.cells[3] for row in rows] == ["live", "blind"]
     assert [row.severity for row in rows] == [Severity.OK, Severity.BAD]
 
 
 def test_every_cell_of_the_largest_cluster_stands_under_a_column() -> None:
-    status = large()
-    assert {len(NODE_COLUMNS)} == {len(row.cells) for row in node_rows(status)}
-    assert {len(CAMERA_COLUMNS)} == {len(row.cells) for row in camera_rows(status, AT)}
+    assessment = assess(large())
+    for columns, rows in (
+        (NODE_COLUMNS, node_rows(assessment)),
+        (CAMERA_COLUMNS, camera_rows(assessment)),
+        (MODEL_COLUMNS, model_rows(assessment)),
+        (CONTROLLER_COLUMNS, controller_rows(assessment)),
+        (DUTY_COLUMNS, duty_rows(assessment)),
+        (FINDING_COLUMNS, finding_rows(assessment, everything=True)),
+        (BATCH_COLUMNS, batch_rows(make_jobs(AT), AT)),
+        (FAILURE_COLUMNS, failure_rows(make_failures("night-walk", AT))),
+        (RECORD_COLUMNS, record_rows(make_entries(AT))),
+    ):
+        assert {len(columns)} == {len(row.cells) for row in rows}
+
+
+def test_no_two_rows_of_a_table_have_the_same_key() -> None:
+    assessment = assess(large())
+    for rows in (finding_rows(assessment, everything=True), duty_rows(assessment), record_rows(make_entries(AT))):
+        assert len({row.key for row in rows}) == len(rows)
+
+
+def test_the_worst_finding_comes_first_and_leads_to_what_it_is_about() -> None:
+    assessment = assess(make_status([make_node("node-1", draining=True), make_node("node-2", "dead")]))
+    rows = finding_rows(assessment)
+    assert [(row.cells[1], row.cells[2]) for row in rows] == [("node node-2", "heartbeat"), ("node node-1", "draining")]
+    finding = find_finding(assessment, rows[0].key)
+    assert finding is not None
+    assert finding.remedy
+    assert find_place(finding) == Target("node", "node-2")
+
+
+def test_what_is_well_is_shown_only_when_it_is_asked_for_and_last() -> None:
+    assessment = assess(make_status([make_node("node-1", draining=True)]))
+    assert len(finding_rows(assessment)) == 1
+    everything = finding_rows(assessment, everything=True)
+    assert everything[0].severity is Severity.WARN
+    assert {row.severity for row in everything[1:]} == {Severity.OK}
+
+
+def test_a_camera_that_no_controller_has_is_nobodys_duty() -> None:
+    planning, door = duty_rows(assess(make_status([make_node()], [make_camera("door", controller="")])))
+    assert (planning.cells[3], planning.severity) == ("local", Severity.OK)
+    assert (door.cells[2], door.cells[3], door.severity) == ("nobody's", "-", Severity.WARN)
+
+
+def test_batches_with_failures_come_first_then_those_that_run() -> None:
+    assert [row.key for row in batch_rows(make_jobs(AT), AT)] == ["night-walk", "harvest-cam", "april"]
+
+
+def test_a_failed_job_says_why_and_what_to_do() -> None:
+    row = failure_rows(make_failures("night-walk", AT))[0]
+    assert row.cells[1:] == ("walk-0007.jpg", "bad_image", "1", "the JPEG ends early; send the whole file")
+
+
+def test_the_record_shows_refusals_as_such_and_the_newest_first() -> None:
+    newest = record_rows(make_entries(AT))[0]
+    assert newest.severity is Severity.WARN
+    assert newest.cells[2:5] == ("bob", "camera.remove", "yard")
+    assert newest.cells[-1] == "refused: not authorised"
 
 
 def test_a_filter_wants_every_word_somewhere_in_the_row() -> None:
@@ -134,11 +199,12 @@ def test_facts_of_a_camera_hold_no_password_even_if_the_controller_forgot() -> N
     leaky = type(camera)(
         **{name: getattr(camera, name) for name in camera.__struct_fields__} | {"source": "rtsp://u:p@h/"}
     )
-    assert dict(camera_facts(leaky, AT))["Source"] == "rtsp://***@h/"
+    assert dict(camera_facts(leaky, assess(make_status([], [leaky]))))["Source"] == "rtsp://***@h/"
 
 
 def test_facts_of_a_node_say_that_nothing_throttles_it() -> None:
-    assert dict(node_facts(make_node()))["Throttling"] == "none"
+    node = make_node()
+    assert dict(node_facts(node, assess(make_status([node]))))["Throttling"] == "none"
 
 
 @pytest.mark.parametrize(

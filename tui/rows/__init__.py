@@ -1,0 +1,1 @@
+"""What is known as rows of tables, one module a subject. Pure."""

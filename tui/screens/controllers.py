@@ -1,0 +1,39 @@
+"""The controllers, and which of them does what."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+
+from tui.jump import Target
+from tui.messages import Go
+from tui.moment import Moment
+from tui.rows.controllers import CONTROLLER_COLUMNS, DUTY_COLUMNS, controller_rows, duty_rows
+from tui.screens.board_screen import BoardScreen
+from tui.widgets.board_table import BoardTable
+
+
+class ControllersScreen(BoardScreen):
+    """Controllers, and the leases on planning and on each camera."""
+
+    HELP_TITLE = "Controllers"
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out the tables."""
+        yield BoardTable("Controllers", CONTROLLER_COLUMNS, widget_id="controllers")
+        yield BoardTable("Leases: who does what", DUTY_COLUMNS, widget_id="duties")
+
+    def show(self, moment: Moment) -> None:
+        """Fill the tables."""
+        assessment = moment.assessment
+        if assessment is None:
+            return
+        self.query_one("#controllers", BoardTable).board = controller_rows(assessment)
+        self.query_one("#duties", BoardTable).board = duty_rows(assessment)
+
+    @on(BoardTable.Opened, "#duties")
+    def open_camera(self, event: BoardTable.Opened) -> None:
+        """Show the camera of the lease."""
+        noun, _, name = event.key.partition(" ")
+        if noun == "camera":
+            self.post_message(Go(Target("camera", name)))

@@ -1,0 +1,80 @@
+"""One model: how its frames flow from stage to stage, measured and predicted."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+
+from tui.actions import ResetPlan
+from tui.facts import model_facts
+from tui.flow import trace_flow
+from tui.jump import Target
+from tui.messages import Ask, Go, Plan
+from tui.moment import Moment
+from tui.rows.logs import LOG_COLUMNS, log_rows
+from tui.rows.plans import FLOW_COLUMNS, flow_rows
+from tui.screens.board_screen import BoardScreen
+from tui.updates import Wants
+from tui.widgets.board_table import BoardTable
+from tui.widgets.facts_panel import FactsPanel
+
+
+class ModelScreen(BoardScreen):
+    """Shows the model of that name."""
+
+    HELP_TITLE = "Model"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "plan", "Plan anew", id="plan"),
+        Binding("z", "reset", "Reset", id="reset"),
+        Binding("escape", "leave", "Back", id="back"),
+    ]
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self.model = model
+
+    @property
+    def wants(self) -> Wants:
+        """Results: their timings tell of the links between the stages."""
+        return Wants(results=True)
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out facts, stages and events."""
+        with VerticalScroll(id="facts"):
+            yield FactsPanel()
+        yield BoardTable("Stages", FLOW_COLUMNS, widget_id="flow", empty="no node has it yet")
+        yield BoardTable("Events", LOG_COLUMNS, widget_id="log", empty="nothing has happened to it so far")
+
+    def on_mount(self) -> None:
+        """Name the model."""
+        self.query_one("#facts").border_title = f"Model {self.model}"
+
+    def show(self, moment: Moment) -> None:
+        """Fill in what is known of the model."""
+        board, assessment = moment.board, moment.assessment
+        models = assessment.status.models if assessment else ()
+        found = next((model for model in models if model.model == self.model), None)
+        panel = self.query_one(FactsPanel)
+        if found is None or assessment is None:
+            panel.facts = (("State", "there is no model of this name" if board.status else "not known yet"),)
+            return
+        flow = trace_flow(assessment.status, self.model, board.samples, board.results)
+        panel.facts = model_facts(found, flow, assessment)
+        self.query_one("#flow", BoardTable).board = flow_rows(flow)
+        self.query_one("#log", BoardTable).board = log_rows(line for line in board.log if line.source == self.model)
+
+    def on_board_table_opened(self, event: BoardTable.Opened) -> None:
+        """Show the node of a stage."""
+        if event.table.id == "flow" and (node := event.key.rpartition("/")[2]) not in ("hop", "gap"):
+            self.post_message(Go(Target("node", node)))
+
+    def action_plan(self) -> None:
+        """Have a plan made."""
+        self.post_message(Plan(self.model))
+
+    def action_reset(self) -> None:
+        """Reset the plan."""
+        self.post_message(Ask(ResetPlan(self.model)))
