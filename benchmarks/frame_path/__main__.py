@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.frame_path.bare import open_bare
 from benchmarks.frame_path.contender import CONTENDERS
 from benchmarks.frame_path.job import build_job, find_library
 from benchmarks.frame_path.rounds import Run, Spans, run_rounds
-from benchmarks.frame_path.summary import summarise_runs
+from benchmarks.frame_path.summary import Summary, summarise_runs
 from benchmarks.frame_path.table import print_summaries
 from benchmarks.harness.record import write_record
 
@@ -47,10 +48,14 @@ def main() -> None:
     with open_bare() as bare:
         for run in run_rounds(names, bare, FULL if given.full else SHORT, given.rounds, say):
             runs[run.contender].append(run)
-    summaries = [summarise_runs(each) for each in runs.values()]
-    if given.json:
-        write_record(given.json, "frame_path", summaries, runs)
-    print_summaries(summaries)
+            if given.json:  # each time: rounds are long, and may be ended
+                write_record(given.json, "frame_path", summarise_all(runs), runs)
+    print_summaries(summarise_all(runs))
+
+
+def summarise_all(runs: Mapping[str, Sequence[Run]]) -> list[Summary]:
+    """Return the summaries of those who have run."""
+    return [summarise_runs(each) for each in runs.values() if each]
 
 
 if __name__ == "__main__":
