@@ -23,6 +23,7 @@ import numpy as np
 from edge_agent.backends.base import Backend, Findings, Prepared, Servable
 from edge_agent.backends.registry import make_backend
 from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, find_runtime
+from edge_agent.child import answer_once
 from edge_agent.pipeline import Pipeline, Work
 from edge_agent.prefix_times import bound_by_longer
 from edge_agent.probe import check_signature
@@ -39,7 +40,6 @@ from wire.headers import WorkOrder
 if TYPE_CHECKING:
     from edge_agent.backends.base import Array
 
-MAX_QUESTION_BYTES = 4 << 20
 NICENESS = 10
 EACH_S = 0.1
 """So long each prefix is run, at least five times."""
@@ -49,12 +49,8 @@ _ORDER = WorkOrder(frame="timing", digest="", itinerary=(), deadline_ms=1)
 
 def main() -> int:
     """Answer one question."""
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what native code prints does not belong into the answer
     os.nice(NICENESS)
-    with answer:
-        answer.write(msgspec.json.encode(measure(sys.stdin.buffer.read(MAX_QUESTION_BYTES))))
-    return 0
+    return answer_once(measure)
 
 
 def measure(request: bytes) -> ModelTimes:

@@ -7,7 +7,6 @@ each by itself would not tell.
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 from itertools import accumulate
@@ -16,12 +15,12 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, find_runtime
+from edge_agent.child import answer_once
 from edge_agent.stopwatch import load_prefix, time_runs
 from modelkit.errors import ModelkitError
 from modelkit.slicing import read_graph
 from wire.errors import BrambleError
 
-MAX_QUESTION_BYTES = 1 << 20
 CPU_S = 600
 
 
@@ -45,13 +44,9 @@ class Times(msgspec.Struct, frozen=True):
 
 def main() -> int:
     """Answer one question."""
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what native code prints does not belong into the answer
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S if most == resource.RLIM_INFINITY else min(CPU_S, most), most))
-    with answer:
-        answer.write(msgspec.json.encode(measure(sys.stdin.buffer.read(MAX_QUESTION_BYTES))))
-    return 0
+    return answer_once(measure)
 
 
 def measure(request: bytes) -> Times:

@@ -5,33 +5,26 @@ The trial comes as JSON on standard input, the verdict goes as JSON to standard 
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from edge_agent.backends.part import Part
 from edge_agent.backends.registry import make_backend
+from edge_agent.child import answer_once
 from edge_agent.settings import Profile
 from edge_agent.trial import CPU_S, Trial, Verdict
 from modelkit.errors import ModelkitError
 from modelkit.manifest import Manifest
 from wire.errors import BrambleError, InternalError, ModelRejectedError
 
-MAX_TRIAL_BYTES = 4 << 20
-
 
 def main() -> int:
     """Judge one model."""
-    answer = _keep_stdout()
-    verdict = judge(sys.stdin.buffer.read(MAX_TRIAL_BYTES))
-    with answer:
-        answer.write(msgspec.json.encode(verdict))
-    return 0
+    return answer_once(judge)
 
 
 def judge(request: bytes) -> Verdict:
@@ -113,13 +106,6 @@ def _bound(memory: int) -> None:
         _, most = resource.getrlimit(what)
         allowed = limit if most == resource.RLIM_INFINITY else min(limit, most)
         resource.setrlimit(what, (allowed, most))
-
-
-def _keep_stdout() -> BinaryIO:
-    """Return standard output for the verdict alone; what native code prints goes to standard error."""
-    kept = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return kept
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from edge_agent.backends.base import Activations, Backend, Servable
 from edge_agent.backends.exits import from_findings
 from edge_agent.backends.part import Part
 from edge_agent.backends.registry import make_backend
-from edge_agent.model_times import MAX_QUESTION_BYTES, NICENESS
+from edge_agent.child import answer_once
+from edge_agent.model_times import NICENESS
 from edge_agent.probe import check_signature
 from edge_agent.settings import Profile
 from edge_agent.timing import Effect, Question
@@ -42,12 +43,8 @@ CORNER = 3 / 4
 
 def main() -> int:
     """Answer one question."""
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what native code prints does not belong into the answer
     os.nice(NICENESS)
-    with answer:
-        answer.write(msgspec.json.encode(measure(sys.stdin.buffer.read(MAX_QUESTION_BYTES))))
-    return 0
+    return answer_once(measure)
 
 
 def measure(request: bytes) -> Effect:
