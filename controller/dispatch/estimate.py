@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EWMA_WEIGHT = 0.2
+OUTLIER = 4.0
+"""No frame counts as more than so many times what was expected: one that a machine was frozen, or swapped out, in the
+middle of says nothing of the next. A node that is slower from now on is found out within a few frames all the same."""
 HALF_LIFE_S = 20.0
 """After so long without a frame an estimate is believed half as much."""
 
@@ -27,7 +30,8 @@ class Estimate:
     def renewed(self, seconds: float, now: float) -> Estimate:
         """Return the estimate after a frame that took ``seconds``; the older the average, the less it weighs."""
         weight = 1 - (1 - EWMA_WEIGHT) * self._belief(now)
-        return Estimate(self.seconds + weight * (seconds - self.seconds), now)
+        counted = min(seconds, OUTLIER * self.seconds) if self.seconds > 0 else seconds
+        return Estimate(self.seconds + weight * (counted - self.seconds), now)
 
     def _belief(self, now: float) -> float:
         return float(0.5 ** (max(0.0, now - self.at) / HALF_LIFE_S))

@@ -60,7 +60,8 @@ def _of_silent_agents(record: Record) -> Iterator[Measure]:
     yield "the last frame is sent to a node that is silent", 3.0, [_last_frame(record, each) for each in record.strikes]
     yield "a silent node is seen to be dead", 5.0 + 2 * LOOK_S, [_seen_dead(record, each) for each in record.strikes]
     yield "a job ends", 10.0, _job_times(record)
-    yield "frames go to the node again", 5.0, [_frames_again(record, each) for each in record.strikes]
+    yield "a node that speaks again serves", 5.0, [_serves_again(record, each) for each in record.strikes]
+    yield "frames go to it again", 10.0, [_frames_again(record, each) for each in record.strikes]
 
 
 def _of_controllers(record: Record) -> Iterator[Measure]:
@@ -118,6 +119,12 @@ def _new_session(record: Record, strike: Strike) -> float:
 def _frames_again(record: Record, strike: Strike) -> float:
     node = strike.fault.targets[0]
     return min((s.at for s in record.sent if s.node == node and s.at >= strike.until), default=math.inf) - strike.until
+
+
+def _serves_again(record: Record, strike: Strike) -> float:
+    node = strike.fault.targets[0]
+    beats = (b.at for b in record.beats if b.node == node and b.serves and b.at >= strike.until)
+    return min(beats, default=math.inf) - strike.until
 
 
 def _seen_dead(record: Record, strike: Strike) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ MAX_FETCH_S = 2.0
 """A fetch that is under way when the server restarts is lost until its end, so it must be short."""
 
 ACK_S = 2.0
+EXIST_S = 1.5
+"""A question that a dying server took with it must not keep the next ones waiting for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ class Work:
 
         """
         try:
-            await self._inner.consumer_info()
+            async with asyncio.timeout(EXIST_S):
+                await self._inner.consumer_info()
         except nats.js.errors.NotFoundError:
             return False
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:

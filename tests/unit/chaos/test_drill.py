@@ -57,6 +57,7 @@ def make_frozen_agent() -> Record:
     record = make_record(Kind.FREEZE_AGENT, "n1", lasts=10.0)
     record.sent += [Sent(12.9, "n1"), Sent(21.0, "n1")]
     record.sightings += [Sighting(13.2, "n1", "suspect"), Sighting(15.2, "n1", "dead"), Sighting(21.0, "n1", "live")]
+    record.beats.append(Beat(20.6, "n1", "s", serves=True))
     record.submitted = {"a": 10.5}
     outcome = JobOutcome(job="a", batch="b", model="m", end=JobEnd.DONE, at=0.0)
     record.ended.append(Ended(14.0, outcome))

@@ -154,6 +154,18 @@ def test_a_renewed_estimate_lies_between_the_old_and_the_new_and_nearer_to_the_n
     assert abs(later.seconds - new) <= abs(renewed.seconds - new) + 1e-9
 
 
+def test_one_frame_that_a_node_was_frozen_in_the_middle_of_does_not_keep_it_from_work() -> None:
+    frozen, usual = Estimate(0.05, at=0.0).renewed(30.0, now=1.0), Estimate(0.05, at=1.0)
+    assert frozen.seconds <= 2 * usual.seconds
+
+
+def test_a_node_that_is_ten_times_slower_from_now_on_is_found_out_within_a_few_frames() -> None:
+    estimate = Estimate(0.05, at=0.0)
+    for frame in range(1, 11):
+        estimate = estimate.renewed(0.5, now=frame * 0.5)
+    assert estimate.seconds > 0.3
+
+
 def test_parts_of_a_picture_start_at_once_and_the_slowest_decides_when_the_rest_begins() -> None:
     chain = Chain("m", "0" * 64, "1" * 16, 4, parts=2)
     seconds = (0.3, 0.5, 0.2, 0.1)
