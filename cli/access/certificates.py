@@ -23,6 +23,9 @@ CA_FILE = "ca.pem"
 CA_KEY_FILE = "ca-key.pem"
 CA_DAYS = 3650
 SERVER_DAYS = 730
+RENEW_DAYS = 90
+"""With fewer days left a certificate is issued anew wherever the playbooks come by."""
+
 _CLOCKS = timedelta(hours=1)  # machines without a clock of their own may be a little behind
 
 
@@ -82,6 +85,31 @@ def sign_request(directory: Path, request: bytes, hosts: Sequence[str], *, days:
             remedy="openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=server …",
         )
     return _issue(directory, hosts, public, days)
+
+
+def is_good(directory: Path, certificate: bytes, request: bytes, hosts: Sequence[str], now: datetime) -> bool:
+    """Tell whether a server may keep its certificate.
+
+    Args:
+        directory: the operator's.
+        certificate: what the server has, PEM; empty: nothing.
+        request: the server's request, whose key the certificate must be for.
+        hosts: those that it must be good for, and no others.
+        now: with a time zone.
+
+    Returns:
+        False where it cannot be read, is another authority's, key's or host's, or ends within ``RENEW_DAYS``.
+
+    """
+    try:
+        held = x509.load_pem_x509_certificate(certificate)
+        held.verify_directly_issued_by(x509.load_pem_x509_certificate((directory / CA_FILE).read_bytes()))
+        names = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        key = x509.load_pem_x509_csr(request).public_key()
+    except (OSError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        return False
+    fits = held.public_key() == key and set(names) == {_general_name(host) for host in hosts}
+    return fits and held.not_valid_after_utc - now >= timedelta(days=RENEW_DAYS)
 
 
 def _issue(directory: Path, hosts: Sequence[str], public: ec.EllipticCurvePublicKey, days: int) -> str:

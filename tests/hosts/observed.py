@@ -74,10 +74,17 @@ def collect_secrets(bed: Bed) -> set[str]:
     for node in NODES:
         listed = bed.ssh(node, "sh -c 'cat /etc/bramble/*.nk; cat /etc/bramble/route-password 2>/dev/null || :'")
         found |= set(listed.split())
+        found |= _list_private(bed.ssh(node, "sh -c 'cat /etc/bramble/server.pem 2>/dev/null || :'"))
     found |= {path.read_text().strip() for path in bed.access.glob("*.nk")}
+    found |= _list_private((bed.access / "ca-key.pem").read_text())
     for credentials in bed.state.glob("config/nats/context/*.creds"):
         found |= {line for line in credentials.read_text().splitlines() if line.startswith("SU")}
     return found
+
+
+def _list_private(pem: str) -> set[str]:
+    """Return the lines that hold the private half of a key; those that follow hold the public one."""
+    return set(pem.partition("PRIVATE KEY-----")[2].split()[:2])
 
 
 def find_live(bed: Bed) -> set[str]:

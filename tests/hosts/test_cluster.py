@@ -14,9 +14,12 @@ from tests.hosts.meanwhile import PICTURE, ask_meanwhile, wait_for_jobs
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
 
 SERVERS = ("--inventory", str(ROOT / "tests/hosts/three_servers.yml"))
-HEALTH = """python3 -c 'import urllib.request as url; print(url.urlopen("http://127.0.0.1:8222/healthz").status)'"""
-SYNC = """python3 -c 'import json, urllib.request as url
-print(json.load(url.urlopen("http://127.0.0.1:8222/jsz?config=1"))["config"]["sync_always"])'"""
+TLS = """import json, ssl, urllib.request as url
+tls = ssl.create_default_context(cafile="/etc/bramble/ca.pem")
+"""
+HEALTH = f"""python3 -c '{TLS}print(url.urlopen("https://127.0.0.1:8222/healthz", context=tls).status)'"""
+SYNC = f"""python3 -c '{TLS}page = url.urlopen("https://127.0.0.1:8222/jsz?config=1", context=tls)
+print(json.load(page)["config"]["sync_always"])'"""
 STARTED = "stat --format=%Y.%i /proc/1"
 
 

@@ -158,6 +158,7 @@ def test_a_node_whose_key_is_revoked_is_out_at_once_and_comes_back_with_a_new_on
 @pytest.mark.usefixtures("installed")
 def test_keys_are_changed_under_a_stream_of_pictures_and_the_old_ones_are_refused(bed: Bed) -> None:
     old = {node: bed.ssh(node, "cat /etc/bramble/agent.nk") for node in NODES}
+    certificate = read_certificate(bed)
 
     stream = asyncio.run(ask_meanwhile(bed, "playbooks/rotate.yml"))
 
@@ -167,11 +168,18 @@ def test_keys_are_changed_under_a_stream_of_pictures_and_the_old_ones_are_refuse
     assert stream.fewest_serving >= len(NODES) - 1
     assert wait_for_jobs(bed, stream.batch, stream.submitted) == {"done": stream.submitted}
     assert all(bed.ssh(node, "cat /etc/bramble/agent.nk") != old[node] for node in NODES)
+    assert read_certificate(bed) != certificate
     listed = [
         json.loads(line)
         for line in bed.bramble("access", "list", "--access", str(bed.access), "--json").stdout.splitlines()
     ]
     assert all(sum(user["name"] == node and not user["revoked_at"] for user in listed) == 1 for node in NODES)
+
+
+def read_certificate(bed: Bed) -> str:
+    """Return the certificate that the server shows."""
+    shown = 'import ssl; print(ssl.get_server_certificate(("127.0.0.1", 8222)))'
+    return bed.ssh("node1", f"python3 -c '{shown}'")
 
 
 @pytest.mark.usefixtures("installed")
