@@ -13,6 +13,7 @@ import msgspec
 
 from controller.audit.desk import AuditDesk
 from controller.audit.recorder import Recorder
+from controller.audit.sources import open_sources
 from controller.canaries.fences import Fences
 from controller.canaries.path import make_canaries
 from controller.catalogue import Catalogue
@@ -228,9 +229,7 @@ class Controller:
             tasks.create_task(self._tell_status(), name="tell-status")
             tasks.create_task(self._plans.run(), name="plans")
             tasks.create_task(self._prover.run(), name="proofs")
-            tasks.create_task(self._recorder.run(), name="audit")
-            if self._settings.server_log:
-                tasks.create_task(self._recorder.follow_server_log(self._settings.server_log), name="server-log")
+            tasks.create_task(self._recorder.run(*await open_sources(self._settings)), name="audit")
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[Service]:

@@ -27,6 +27,7 @@ class Settings:
     journal: bool
     traces: str = ""  # OTLP/HTTP address of a collector; empty: no tracing
     server_log: Path | None = None  # of a nats-server on this machine: its refusals go on the record
+    server_monitor: str = ""  # URL of its monitoring endpoint: so do failures of encryption
     traces_ratio: float = 1.0  # share of the frames that are followed
 
 
@@ -57,6 +58,10 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
     parser.add_argument(
         "--server-log", type=Path, metavar="FILE", help="a nats-server's log: what it refuses goes on the record"
     )
+    parser.add_argument(
+        "--server-monitor", default="", metavar="URL",
+        help="its monitoring endpoint: connections whose encryption fails go on the record",
+    )  # fmt: skip
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     parser.add_argument("--journal", action="store_true", help="leave time stamps to the journal")
     found = parser.parse_args(arguments)
@@ -70,6 +75,7 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
         log_level=found.log_level,
         journal=found.journal,
         server_log=found.server_log,
+        server_monitor=found.server_monitor,
         traces=found.traces,
         traces_ratio=found.traces_ratio,
     )

@@ -41,6 +41,7 @@ jetstream {{
 }}
 include "{trust}"
 """
+_MONITOR = 'https: "127.0.0.1:{port}"\n'
 _ONE_USER = """\
 authorization {{
   user: "bramble"
@@ -55,10 +56,12 @@ class Broker:
     It trusts whom ``trust`` says; without, it has one user, who may do everything and whom ``context`` lets in.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], context: Context, directory: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], context: Context, directory: Path, monitor: str) -> None:
         self._process = process
         self.context = context
         self.directory = directory
+        self.monitor = monitor
+        """URL of the monitoring endpoint; empty: there is none."""
 
     @classmethod
     def start(
@@ -68,6 +71,7 @@ class Broker:
         port: int | None = None,
         password: str | None = None,
         trust: str | None = None,
+        monitor_port: int | None = None,
         on_spawn: Callable[[int], None] | None = None,
     ) -> Broker:
         """Start a server and wait until it listens. What an earlier one stored in the directory is there again.
@@ -77,6 +81,7 @@ class Broker:
             port: the TCP port; None takes a free one.
             password: of the one user of a server that trusts no operator; None makes one up.
             trust: the part of its configuration that says who may come in, as ``cli.access`` renders it.
+            monitor_port: of an encrypted monitoring endpoint, which takes a ``trust`` with TLS; -1 takes a free one.
             on_spawn: called with the process id, which is its process group too, before the wait.
 
         Raises:
@@ -87,7 +92,8 @@ class Broker:
         secret = password or secrets.token_urlsafe(24)
         write_private(directory / TRUST_FILE, trust or _ONE_USER.format(password=secret))
         config = directory / "nats-server.conf"
-        write_private(config, _CONFIG.format(port=port or -1, directory=directory, trust=TRUST_FILE))
+        monitor = _MONITOR.format(port=monitor_port) if monitor_port else ""
+        write_private(config, _CONFIG.format(port=port or -1, directory=directory, trust=TRUST_FILE) + monitor)
         process = subprocess.Popen(
             [_find_server(), "--config", str(config)],
             stdin=subprocess.DEVNULL,
@@ -99,13 +105,19 @@ class Broker:
         try:
             if on_spawn is not None:
                 on_spawn(process.pid)
-            address = _wait_ready(process, directory)
+            listens = _wait_ready(process, directory)
         except BaseException:
             process.kill()
             process.wait(STOP_S)
             raise
+        address = listens["nats"][0]
         url = address if trust else address.replace("://", f"://bramble:{secret}@")
-        return cls(process, Context(url=url, description="a local Bramble cluster"), directory)
+        return cls(
+            process,
+            Context(url=url, description="a local Bramble cluster"),
+            directory,
+            *listens.get("monitoring", [""]),
+        )
 
     @property
     def pid(self) -> int:
@@ -134,16 +146,17 @@ def _find_server() -> str:
     return found
 
 
-def _wait_ready(process: subprocess.Popen[bytes], directory: Path) -> str:
-    """Return the server's URL once it listens."""
+def _wait_ready(process: subprocess.Popen[bytes], directory: Path) -> dict[str, list[str]]:
+    """Return the server's URLs by purpose once it listens."""
     ports = directory / f"nats-server_{process.pid}.ports"
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            urls = json.loads(ports.read_text("utf-8"))["nats"]
-            return str(urls[0])
+            listens: dict[str, list[str]] = json.loads(ports.read_text("utf-8"))
+            if listens["nats"][0]:
+                return listens
         except (OSError, ValueError, KeyError, IndexError):
             time.sleep(0.01)  # the file is not there yet, or not yet whole
     log = directory / LOG_FILE

@@ -112,7 +112,12 @@ async def _run_in(directory: Path, spec: LocalSpec, report: Report) -> AsyncIter
     try:
         authority, trust = make_trust(directory / "access", directory / "broker", secure=spec.secure)
         broker = await asyncio.to_thread(
-            Broker.start, directory / "broker", port=spec.port, trust=trust, on_spawn=leash.hold
+            Broker.start,
+            directory / "broker",
+            port=spec.port,
+            trust=trust,
+            monitor_port=-1 if spec.secure else None,
+            on_spawn=leash.hold,
         )
         keeper = _BrokerKeeper(broker, trust, leash, report)
         try:
@@ -129,8 +134,9 @@ async def _run_in(directory: Path, spec: LocalSpec, report: Report) -> AsyncIter
             take_key(None)  # the agents trust its public half
             names = name_controllers(spec.controllers)
             specs = [_controller(directory, let_in(name, Role.CONTROLLER), name, spec.traces) for name in names]
-            log = keeper.broker.directory / LOG_FILE
-            specs[0] = replace(specs[0], arguments=(*specs[0].arguments, "--server-log", str(log)))
+            ears = ["--server-log", str(broker.directory / LOG_FILE)]
+            ears += ["--server-monitor", broker.monitor] if broker.monitor else []
+            specs[0] = replace(specs[0], arguments=(*specs[0].arguments, *ears))
             specs += [_agent(directory, let_in(node, Role.AGENT), node, simulated=spec.simulated) for node in nodes]
             programs = [Program(each, leash, report) for each in specs]
             async with asyncio.TaskGroup() as group:
@@ -230,6 +236,7 @@ class _BrokerKeeper:
                 self.broker.directory,
                 port=urlsplit(self.broker.context.url).port,
                 trust=self._trust,  # who was revoked since is in the broker's own store
+                monitor_port=urlsplit(self.broker.monitor).port,
                 on_spawn=self._leash.hold,
             )
 

@@ -8,10 +8,8 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Self
 
-from controller.audit.server_log import follow, parse_line
 from controller.audit.throttle import Throttle
 from wire import subjects
 from wire.audit import GENESIS, Deed, Entry, digest_entry
@@ -78,18 +76,17 @@ class Recorder:
         if told := self._throttle.take(deed, self._clock()):
             self._enqueue(told)
 
-    async def run(self) -> None:
-        """Write what waits, until cancelled."""
+    async def run(self, *refusals: AsyncIterator[Deed]) -> None:
+        """Write what waits, and what each of these tells, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._write_waiting(), name="audit-write")
             tasks.create_task(self._collect(), name="audit-collect")
+            for number, source in enumerate(refusals):
+                tasks.create_task(self._follow(source), name=f"audit-follow-{number}")
 
-    async def follow_server_log(self, path: Path) -> None:
-        """Put what a nats-server on this machine refuses on the record, until cancelled."""
-        lines: AsyncIterator[str] = follow(path)
-        async for line in lines:
-            if deed := parse_line(line):
-                self.note_refusal(deed)
+    async def _follow(self, source: AsyncIterator[Deed]) -> None:
+        async for deed in source:
+            self.note_refusal(deed)
 
     async def _write_waiting(self) -> None:
         while True:

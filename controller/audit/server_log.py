@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from wire.audit import MAX_DETAIL, Deed, Outcome
@@ -70,12 +70,27 @@ def _unquote(text: str) -> str:
         return text
 
 
+async def open_log(path: Path, heard: Callable[[str], None] = lambda _: None) -> AsyncIterator[Deed]:
+    """Return what the server refuses from now on, for ever; ``heard`` is called with each one's ``address:port``."""
+    return _parse(await follow(path), heard)
+
+
+async def _parse(lines: AsyncIterator[str], heard: Callable[[str], None]) -> AsyncIterator[Deed]:
+    async for line in lines:
+        if deed := parse_line(line):
+            heard(line.partition("[ERR] ")[2].partition(" ")[0])
+            yield deed
+
+
 async def follow(path: Path) -> AsyncIterator[str]:
-    """Yield the lines that are added to a file, also after it was replaced or cut; for ever.
+    """Return the lines that are added to a file from now on, also after it was replaced or cut; for ever.
 
     What was there before is not told: it was told when it was written.
     """
-    place, inode = await asyncio.to_thread(_find_end, path)
+    return _read_lines(path, *await asyncio.to_thread(_find_end, path))
+
+
+async def _read_lines(path: Path, place: int, inode: int) -> AsyncIterator[str]:
     rest = b""
     while True:
         data, place, inode = await asyncio.to_thread(_read_more, path, place, inode)

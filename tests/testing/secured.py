@@ -28,7 +28,8 @@ class Secured:
         """End the server and start it again as it was first configured."""
         self.broker.stop()
         port = urlsplit(self.broker.context.url).port
-        self.broker = Broker.start(self.broker.directory, port=port, trust=self.trust)
+        monitor = urlsplit(self.broker.monitor).port
+        self.broker = Broker.start(self.broker.directory, port=port, trust=self.trust, monitor_port=monitor)
 
     def let_in(self, name: str, role: Role) -> Context:
         """Return the context of a new user."""
@@ -38,7 +39,7 @@ class Secured:
 @contextmanager
 def start_secured(directory: Path, *, encrypted: bool = False) -> Iterator[Secured]:
     authority, trust = make_trust(directory / "access", directory / "broker", secure=encrypted)
-    broker = Broker.start(directory / "broker", trust=trust)
+    broker = Broker.start(directory / "broker", trust=trust, monitor_port=-1 if encrypted else None)
     authority.serve_at(broker.context.url)
     secured = Secured(authority, broker, directory, trust)
     try:

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
-from cli.access.certificates import CA_FILE
+from cli.access.certificates import CA_FILE, create_ca, issue
 from cli.access.enforce import push_account
 from cli.local.broker import LOG_FILE
+from controller.audit.closed import FAILURE, Heard, open_page
 from controller.audit.recorder import Recorder
+from controller.audit.server_log import open_log
 from tests.integration.access.conftest import Stream, streaming
 from tests.testing.raw_client import RawClient, raw_client
 from tests.testing.secured import Secured, start_secured
 from wire import subjects
-from wire.audit import Deed, Entry, Outcome, check_record
+from wire.audit import Entry, Outcome, check_record
 from wire.bus import Bus, Link
 from wire.bus import Stream as Record
 from wire.context import Context
 from wire.errors import BusError, NotAuthorisedError
+from wire.identity import write_private
 from wire.messages import decode
 from wire.permissions import Role
 
@@ -39,55 +47,42 @@ def secured(tmp_path: Path) -> Iterator[Secured]:
         yield secured
 
 
-class TellingRecorder(Recorder):
-    """One that tells when it has written."""
-
-    def __init__(self, stream: Record, name: str, clock: Callable[[], float]) -> None:
-        super().__init__(stream, name, clock)
-        self.written = asyncio.Event()
-
-    async def write(self, deed: Deed) -> None:
-        await super().write(deed)
-        self.written.set()
-
-
 class Witness:
     """What the record says, once it says it."""
 
-    def __init__(self, bus: Bus, recorder: TellingRecorder) -> None:
+    def __init__(self, bus: Bus) -> None:
         self._record = Record(bus.control, subjects.AUDIT_STREAM)
-        self._written = recorder.written
 
-    async def expect(self, action: str, *, who: str, target: str = "", detail: str = "") -> Deed:
+    async def expect(self, action: str, *, who: str, target: str = "", detail: str = "") -> None:
         """Wait for a refusal; its entry must be part of an unbroken chain."""
+        entries: list[tuple[int, bytes]] = []
         async with asyncio.timeout(WITHIN_S):
-            while True:
-                self._written.clear()
-                entries = [(each.sequence, each.data) async for each in self._record.read(subjects.AUDIT.build())]
-                for deed in (decode(data, Entry).deed for _, data in entries):
-                    if (deed.action, deed.who, deed.target) == (action, who, target) and detail in deed.detail:
-                        assert deed.outcome is Outcome.REFUSED
-                        assert check_record(entries)[1] == []
-                        return deed
-                await self._written.wait()
+            async for each in self._record.read(subjects.AUDIT.build(), follow=True):
+                entries.append((each.sequence, each.data))
+                deed = decode(each.data, Entry).deed
+                if (deed.action, deed.who, deed.target) == (action, who, target) and detail in deed.detail:
+                    break
+        assert deed.outcome is Outcome.REFUSED
+        assert check_record(entries)[1] == []
 
 
 @asynccontextmanager
 async def recording(secured: Secured) -> AsyncIterator[Witness]:
     """A controller's recorder that reads the server's log, for the time of an ``async with``."""
     async with Bus.connect(secured.let_in("recorder", Role.CONTROLLER), name="recorder") as bus:
-        recorder = await TellingRecorder.open(bus, "recorder", time.monotonic)
-        async with asyncio.TaskGroup() as tasks:
-            log = secured.broker.directory / LOG_FILE
-            running = [
-                tasks.create_task(recorder.run()),
-                tasks.create_task(recorder.follow_server_log(log)),
-            ]
-            try:
-                yield Witness(bus, recorder)
-            finally:
-                for task in running:
-                    task.cancel()
+        recorder = await Recorder.open(bus, "recorder", time.monotonic)
+        tls = ssl.create_default_context(cafile=secured.authority.directory / CA_FILE)
+        heard = Heard()
+        sources = (
+            await open_log(secured.broker.directory / LOG_FILE, heard.add),
+            await open_page(secured.broker.monitor, tls, heard),
+        )
+        running = asyncio.create_task(recorder.run(*sources))
+        try:
+            yield Witness(bus)
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
         assert recorder.lost == 0
 
 
@@ -106,6 +101,58 @@ async def come_with_a_guessed_password(secured: Secured) -> None:
     await expect_refusal(Context(url=record.url, ca=record.ca, user="operator", password="guessed"))
 
 
+async def try_to_open(context: Context) -> str:
+    """Return why it cannot be done; empty where it can."""
+    try:
+        link = await Link.open(context, name="ann")
+    except BusError as error:
+        return error.message
+    await link.close()
+    return ""
+
+
+async def trust_another_authority(secured: Secured) -> None:
+    context = secured.let_in("ann", Role.VIEWER)
+    await expect_refusal(msgspec.structs.replace(context, ca=str(create_ca(secured.directory, "other"))))
+
+
+async def come_in_plain_text(secured: Secured) -> None:
+    port = urlsplit(secured.broker.context.url).port
+    reader, writer = await asyncio.open_connection(HERE, port)
+    try:
+        await asyncio.wait_for(reader.readline(), WITHIN_S)
+        writer.write(b'CONNECT {"verbose":false}\r\nPING\r\n')
+        with contextlib.suppress(ConnectionError):
+            assert b"PONG" not in await asyncio.wait_for(reader.read(), WITHIN_S)
+    finally:
+        writer.close()
+
+
+async def speak_tls_1_2(secured: Secured) -> None:
+    tls = ssl.create_default_context(cafile=secured.authority.directory / CA_FILE)
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    reader, writer = await asyncio.open_connection(HERE, urlsplit(secured.broker.context.url).port)
+    try:
+        await asyncio.wait_for(reader.readline(), WITHIN_S)
+        with pytest.raises(ssl.SSLError):
+            await asyncio.wait_for(writer.start_tls(tls, server_hostname=HERE), WITHIN_S)
+    finally:
+        writer.close()
+
+
+async def meet_an_expired_certificate(secured: Secured) -> None:
+    """The server's ends while it serves; who is in stays in, and who comes does not trust it."""
+    context = secured.let_in("ann", Role.VIEWER)
+    certificate, key = issue(secured.authority.directory, [HERE], days=0)
+    write_private(secured.broker.directory / "server.pem", certificate)
+    write_private(secured.broker.directory / "server-key.pem", key)
+    os.kill(secured.broker.pid, signal.SIGHUP)
+    async with asyncio.timeout(WITHIN_S):
+        while not (said := await try_to_open(context)):
+            pass  # the server has not read it yet
+    assert "expired" in said
+
+
 async def come_with_a_revoked_key(secured: Secured) -> None:
     context = secured.let_in("ann", Role.VIEWER)
     secured.authority.revoke("ann")
@@ -118,6 +165,9 @@ async def come_with_a_revoked_key(secured: Secured) -> None:
     [
         (come_without_credentials, "authentication error"),
         (come_with_a_guessed_password, "authentication error"),
+        (trust_another_authority, "TLS handshake error"),
+        (come_in_plain_text, FAILURE),
+        (speak_tls_1_2, "TLS handshake error: tls: client offered only unsupported versions"),
         (come_with_a_revoked_key, "authentication error"),
     ],
 )
@@ -126,6 +176,17 @@ async def test_who_is_not_let_in_is_on_the_record(secured: Secured, attack: Atta
         await attack(secured)
 
         await witness.expect("access.connect", who=HERE, detail=detail)
+        await stream.flows_on()
+
+
+async def test_a_server_whose_certificate_has_expired_is_refused_and_on_the_record(secured: Secured) -> None:
+    """By the controller, too, which reads the same server's monitoring page; who is in stays in."""
+    async with streaming(secured) as stream, recording(secured) as witness:
+        await meet_an_expired_certificate(secured)
+
+        where = urlsplit(secured.broker.monitor).netloc
+        why = "the server is not trusted: certificate has expired"
+        await witness.expect("access.connect", who=HERE, target=where, detail=why)
         await stream.flows_on()
 
 

@@ -120,7 +120,7 @@ def test_any_line_is_read_or_left(line: str) -> None:
 async def test_new_lines_are_told_also_after_the_file_was_replaced(tmp_path: Path) -> None:
     file = tmp_path / "server.log"
     file.write_text("old\n")
-    lines = follow(file)
+    lines = await follow(file)
     first = asyncio.create_task(anext(lines))
     async with asyncio.timeout(10):
         while not first.done():
@@ -128,7 +128,7 @@ async def test_new_lines_are_told_also_after_the_file_was_replaced(tmp_path: Pat
                 log.write("new\n")
             await asyncio.wait([first], timeout=0.05)
         assert await first == "new"
-        file.unlink()
+        file.rename(tmp_path / "server.log.1")
         file.write_text("rotated\n")
         while await anext(lines) != "rotated":
             pass
