@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from cli.access.certificates import create_ca
-from tests.hosts.conftest import NODES, PYTHON, ROOT, Bed, Play, node_address
+from tests.hosts.conftest import NODES, PYTHON, ROOT, Bed, Play, node_address, wait_for
+from tests.hosts.observed import read_record
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
 
 SERVERS = ("--inventory", str(ROOT / "tests/hosts/three_servers.yml"))
 CLIENTS, ROUTES = 4222, 6222
+CONTROL_HOST = "10.77.0.1"
 READ_MONITOR = """python3 -c 'import ssl, urllib.request as url
 tls = ssl.create_default_context(cafile="/etc/bramble/ca.pem")
 print(url.urlopen("https://127.0.0.1:8222/varz", context=tls).status)
@@ -51,6 +53,14 @@ def test_a_server_speaks_tls_1_3_with_who_trusts_the_cluster_and_nothing_else(be
     assert "PONG" not in found["plain"]
     assert "protocol version" in found["old"].lower().replace("_", " ")
     assert "certificate verify failed" in found["nameless"]
+
+
+@pytest.mark.usefixtures("installed")
+def test_who_goes_on_in_plain_text_at_the_controllers_server_is_on_the_record(bed: Bed) -> None:
+    knock(bed, "node1", CLIENTS)
+
+    wait_for("it is on the record", lambda: [deed["who"] for deed in read_record(bed, "access.connect")] != [])
+    assert {deed["who"] for deed in read_record(bed, "access.connect")} == {CONTROL_HOST}
 
 
 @pytest.mark.usefixtures("installed")
