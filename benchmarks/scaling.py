@@ -1,6 +1,6 @@
 """How much of their sum several nodes give, and pipelines of their slowest stage: real agents and a real model.
 
-    python -m benchmarks.scaling [--seconds 8] [--json]
+    python -m benchmarks.scaling [--seconds 8] [--json FILE]
 
 Nodes are alike, each with a part of one processor by a cgroup quota. Replicas are held against one node's rate times
 their number, measured in the same run; pipelines against the bound that their slowest stage and link set, as planned
@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.harness.record import write_record
 from benchmarks.plan_accuracy import Setup, try_cluster
 
 SHARE = 0.15
@@ -53,13 +55,12 @@ async def measure(model: str, seconds: float) -> AsyncIterator[Share]:
         yield Share(name, row.measured_s, row.predicted_s, row.failed)
 
 
-async def run(model: str, seconds: float, *, as_json: bool) -> list[Share]:
-    """Measure, and print each layout as it comes where a program reads."""
+async def run(model: str, seconds: float) -> list[Share]:
+    """Measure, and tell each layout as it comes."""
     found = []
     async for each in measure(model, seconds):
         found.append(each)
-        if as_json:
-            print(json.dumps(asdict(each) | {"share": each.share}), flush=True)
+        print(f"{each.layout}: {each.share:.0%}", file=sys.stderr, flush=True)
     return found
 
 
@@ -68,20 +69,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--model", default="mobilenet_v2")
     parser.add_argument("--seconds", type=float, default=8.0, help="of load for each")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows")
     options = parser.parse_args()
-    found = asyncio.run(run(options.model, options.seconds, as_json=options.json))
-    if not options.json:
-        table = Table(title=f"{options.model} on nodes with {SHARE:.0%} of a processor each")
-        for column in ("layout", "frames/s", "possible", "share", "must hold", "failed"):
-            table.add_column(column, justify="left" if column == "layout" else "right")
-        for each in found:
-            bound = f"{BOUNDS[each.layout]:.0%}" if each.layout in BOUNDS else ""
-            table.add_row(
-                each.layout, f"{each.measured_s:.3g}", f"{each.possible_s:.3g}", f"{each.share:.0%}", bound,
-                str(each.failed),
-            )  # fmt: skip
-        Console(width=120).print(table)
+    found = asyncio.run(run(options.model, options.seconds))
+    if options.json:
+        rows = [asdict(each) | {"share": each.share, "bound": BOUNDS.get(each.layout)} for each in found]
+        write_record(options.json, "scaling", rows, {})
+    table = Table(title=f"{options.model} on nodes with {SHARE:.0%} of a processor each")
+    for column in ("layout", "frames/s", "possible", "share", "must hold", "failed"):
+        table.add_column(column, justify="left" if column == "layout" else "right")
+    for each in found:
+        bound = f"{BOUNDS[each.layout]:.0%}" if each.layout in BOUNDS else ""
+        table.add_row(
+            each.layout, f"{each.measured_s:.3g}", f"{each.possible_s:.3g}", f"{each.share:.0%}", bound,
+            str(each.failed),
+        )  # fmt: skip
+    Console(width=120).print(table)
     raise SystemExit(int(any(each.failed or each.share < BOUNDS.get(each.layout, 0) for each in found)))
 
 

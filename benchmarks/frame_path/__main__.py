@@ -17,13 +17,13 @@ from pathlib import Path
 from benchmarks.frame_path.bare import open_bare
 from benchmarks.frame_path.contender import CONTENDERS
 from benchmarks.frame_path.job import build_job, find_library
-from benchmarks.frame_path.rounds import Run, Spans, run_rounds
+from benchmarks.frame_path.rounds import TRIES, Run, Spans, run_rounds
 from benchmarks.frame_path.summary import Summary, summarise_runs
 from benchmarks.frame_path.table import print_summaries
 from benchmarks.harness.record import write_record
 
 SHORT = Spans()
-FULL = Spans(one=4.0, full=6.0, half=6.0, idle=3.0, kill=6.0)
+FULL = Spans(one=3.0, full=4.0, half=4.0, idle=2.0, kill=5.0)
 USUAL = "bramble,bramble-tls,bramble-requests,grpc-aio,grpc-uvloop,grpc-threads"
 
 
@@ -37,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--contenders", default=USUAL, help=f"any of {', '.join(CONTENDERS)}")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tries", type=int, default=TRIES, help="of a load that the machine disturbs")
     parser.add_argument("--full", action="store_true", help="half load, idle and kill -9 too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     given = parser.parse_args()
@@ -46,7 +47,8 @@ def main() -> None:
     build_job(find_library())
     runs: dict[str, list[Run]] = {name: [] for name in names}
     with open_bare() as bare:
-        for run in run_rounds(names, bare, FULL if given.full else SHORT, given.rounds, say):
+        spans = FULL if given.full else SHORT
+        for run in run_rounds(names, bare, spans, rounds=given.rounds, tries=given.tries, say=say):
             runs[run.contender].append(run)
             if given.json:  # each time: rounds are long, and may be ended
                 write_record(given.json, "frame_path", summarise_all(runs), runs)

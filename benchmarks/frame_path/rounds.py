@@ -147,10 +147,10 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.stdout.close()
 
 
-def run_between(run_bare: Callable[[], Bare], load: Callable[[Bare], Found]) -> Between:
+def run_between(run_bare: Callable[[], Bare], load: Callable[[Bare], Found], *, tries: int = TRIES) -> Between:
     """Run the bare job, the load, the bare job; again where these two differ, and keep the quietest."""
     best: Between | None = None
-    for number in range(1, TRIES + 1):
+    for number in range(1, tries + 1):
         before = run_bare()
         found = load(before)
         after = run_bare()
@@ -177,20 +177,25 @@ def mean_of(one: Bare, other: Bare) -> Bare:
     )
 
 
-def run_once(name: str, bare: BareLoops, spans: Spans, seed: int) -> Run:
+def run_once(name: str, bare: BareLoops, spans: Spans, *, seed: int, tries: int) -> Run:
     """Start a contender, lay the loads on it, and end it."""
     with open_driver(name) as driver:
         driver.carry_out(Order(seconds=spans.warm, window=2 * WORKERS))
         run_all = partial(bare.run, WORKERS, BARE_S)
         one = run_between(
-            partial(bare.run, 1, BARE_S), lambda _bare: driver.carry_out(Order(seconds=spans.one, window=1))
+            partial(bare.run, 1, BARE_S),
+            lambda _bare: driver.carry_out(Order(seconds=spans.one, window=1)),
+            tries=tries,
         )
-        full = run_between(run_all, lambda _bare: driver.carry_out(Order(seconds=spans.full, window=WINDOW)))
+        full = run_between(
+            run_all, lambda _bare: driver.carry_out(Order(seconds=spans.full, window=WINDOW)), tries=tries
+        )
         half = idle = kill = None
         if spans.half:
             half = run_between(
                 run_all,
                 lambda bare: driver.carry_out(Order(seconds=spans.half, rate=bare.rate / 2, seed=seed)),
+                tries=tries,
             )
         if spans.idle:
             idle = driver.carry_out(Order(seconds=spans.idle))
@@ -199,10 +204,12 @@ def run_once(name: str, bare: BareLoops, spans: Spans, seed: int) -> Run:
         return Run(contender=name, start_s=driver.start_s, one=one, full=full, half=half, idle=idle, kill=kill)
 
 
-def run_rounds(names: Sequence[str], bare: BareLoops, spans: Spans, rounds: int, say: Say) -> Iterator[Run]:
+def run_rounds(
+    names: Sequence[str], bare: BareLoops, spans: Spans, *, rounds: int, tries: int, say: Say
+) -> Iterator[Run]:
     """Run all contenders once a round, in an order that turns, so that none always follows the same other."""
     for number in range(rounds):
         turn = number % len(names)
         for name in (*names[turn:], *names[:turn]):
             say(f"round {number + 1} of {rounds}: {name}")
-            yield run_once(name, bare, spans, seed=number)
+            yield run_once(name, bare, spans, seed=number, tries=tries)
