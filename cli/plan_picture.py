@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from cli.tables import format_ms
 from wire.plans import PlannedStage, PlanOption
@@ -11,7 +11,7 @@ from wire.precision import Precision
 
 MOST_NODES = 6
 """Of a stage that are drawn; the others are counted."""
-_ARROW = " ─▶ "
+_ARROW, _BESIDE = " ─▶ ", " ║  "  # parts of the picture run side by side
 
 
 def draw_option(option: PlanOption) -> list[str]:
@@ -22,7 +22,7 @@ def draw_option(option: PlanOption) -> list[str]:
         boxes = [
             _draw_stage(stage, seconds[place] if place < len(seconds) else ()) for place, stage in enumerate(stages)
         ]
-        lines += _join(boxes)
+        lines += _join(boxes, [_BESIDE if after.start < before.end else _ARROW for before, after in pairwise(stages)])
     return lines
 
 
@@ -42,13 +42,13 @@ def _draw_stage(stage: PlannedStage, seconds: Sequence[float]) -> list[str]:
     ]
 
 
-def _join(boxes: Sequence[Sequence[str]]) -> list[str]:
+def _join(boxes: Sequence[Sequence[str]], arrows: Sequence[str]) -> list[str]:
     height = max(len(box) for box in boxes)
     padded = [[*box, *(" " * len(box[0]) for _ in range(height - len(box)))] for box in boxes]
     lines = []
     for row in range(height):
-        arrow = _ARROW if row == 1 else " " * len(_ARROW)
-        cells = arrow.join(box[row] for box in padded)
+        between = [arrow if row == 1 else " " * len(arrow) for arrow in arrows]
+        cells = "".join(box[row] + arrow for box, arrow in zip(padded, [*between, ""], strict=True))
         ends = ("frames ─▶ ", " ─▶ results") if row == 1 else (" " * 10, "")
         lines.append(f"{ends[0]}{cells}{ends[1]}".rstrip())
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -27,12 +28,17 @@ def tell_state(state: PlanState) -> str:
 
 
 def tell_stages(pipeline: Sequence[PlannedStage]) -> str:
-    """Return a pipeline's stages in a line, such as ``0-40 x2 > 40-70 x1``, or ``>f16>`` where it is not exact."""
-    text = ""
-    for stage in pipeline[:-1]:
-        arrow = ">" if stage.wire is Precision.EXACT else f">{stage.wire}>"
-        text += f"{stage.start}-{stage.end} x{len(stage.nodes)} {arrow} "
-    return text + "".join(f"{stage.start}-{stage.end} x{len(stage.nodes)}" for stage in pipeline[-1:])
+    """Return a pipeline's stages in a line, such as ``0-40 x2 > 40-70 x1``.
+
+    ``>f16>`` stands where activations do not travel exactly, ``|`` between parts of the picture that run side by side.
+    """
+    text = "".join(f"{stage.start}-{stage.end} x{len(stage.nodes)}" for stage in pipeline[:1])
+    for before, stage in pairwise(pipeline):
+        arrow = ">" if before.wire is Precision.EXACT else f">{before.wire}>"
+        if stage.start < before.end:
+            arrow = "|"  # parts of the picture, side by side
+        text += f" {arrow} {stage.start}-{stage.end} x{len(stage.nodes)}"
+    return text
 
 
 def tell_effect(option: PlanOption) -> str | None:

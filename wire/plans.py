@@ -56,7 +56,7 @@ class PlannedStage(Message, frozen=True, omit_defaults=True):
 class PlanOption(Message, frozen=True, omit_defaults=True):
     """One way to run the model, and what it should give."""
 
-    name: str  # `one node`, `replicas`, `pipeline` or `hybrid`; with the precision where it is not exact
+    name: str  # `one node`, `replicas`, `pipeline`, `hybrid` or `tiles`; with the precision where it is not exact
     pipelines: tuple[tuple[PlannedStage, ...], ...]  # each runs the whole model; frames are divided between them
     throughput_s: NotNegative
     latency_s: NotNegative  # of a frame that takes the fastest nodes, alone
@@ -64,6 +64,7 @@ class PlanOption(Message, frozen=True, omit_defaults=True):
     memory_bytes: Count  # on the node that needs most
     traffic_bytes: NotNegative  # over all links, a frame
     stage_seconds: tuple[tuple[tuple[NotNegative, ...], ...], ...] = ()  # own time: a pipeline, a stage, a node
+    grid: GridSides | None = None  # of tiles: all stages but the last run side by side, one a part of the picture
     effect: WireEffect | None = None  # of a plan that sends activations in fewer bytes: what that does to answers
 
 

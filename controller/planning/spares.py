@@ -25,11 +25,12 @@ def _has_room(problem: Problem, node: Node, pipelines: Sequence[Sequence[Stage]]
     if node.whole_only or float("inf") in node.seconds or any(node.name not in pin.nodes for pin in problem.pins):
         return False
     ranges = [(stage.start, stage.end) for stages in pipelines for stage in stages if node.name in stage.nodes]
-    needed = sum(_weigh(problem, start, end) for start, end in [(0, cuts[-1]), *ranges])
+    needed = sum(weigh(problem, start, end) for start, end in [(0, cuts[-1]), *ranges])
     return needed <= node.memory_bytes
 
 
-def _weigh(problem: Problem, start: int, end: int) -> int:
+def weigh(problem: Problem, start: int, end: int) -> int:
+    """Return the bytes of memory that the operators between two cuts need."""
     work = problem.workload
     inside = [place for place, (one, other) in enumerate(pairwise(work.cuts)) if one >= start and other <= end]
     return sum(work.weight_bytes[place] for place in inside) + max(work.arena_bytes[place] for place in inside)

@@ -91,19 +91,24 @@ class Keeper:
 
         """
         field, report = await self._planner.plan(request)
-        if request.grid is not None:
-            return await self._divide(field, request, report, Grid(*request.grid))
+        best = report.options[0]
+        if request.grid is not None or best.grid is not None:
+            return await self._divide(field, request, report, Grid(*(request.grid or best.grid or ())))
         await self._change(field, request, report.options[0], report.reason)
         return replace(report, applied=True)
 
     async def _divide(self, field: Field, request: PlanRequest, report: PlanReport, grid: Grid) -> PlanReport:
-        """Divide the model's front by area, as asked; the parts are not held against other plans."""
+        """Divide the model's front by area; the parts are not held against other plans afterwards."""
         manifest, variant = field.manifest, field.variant
-        divided = await self._surveyor.artefacts.divide(manifest, variant, grid, request.grid_at)
+        best = report.options[0]
+        at = request.grid_at or (best.pipelines[0][0].end if best.grid else None)
+        divided = await self._surveyor.artefacts.divide(manifest, variant, grid, at)
         layout = lay_out(
             divided, grid, report.nodes, version=manifest.version, variant=variant, whole=manifest.digest(variant)
         )
-        reason = f"asked for: {grid.parts} parts of the picture up to operator {divided.at}"
+        reason = (
+            report.reason if best.grid else f"asked for: {grid.parts} parts of the picture up to operator {divided.at}"
+        )
         await self._write(manifest, request, layout, reason)
         return replace(report, reason=reason, applied=True)
 
@@ -189,7 +194,7 @@ class Keeper:
     async def _reconsider(self, model: str) -> None:
         """Change to a better plan where it has been better for long enough, or the one in force cannot run."""
         plan = self.plans.get(model)
-        if plan is None or plan.layout.name == AUTOMATIC or plan.request.grid is not None:
+        if plan is None or plan.layout.name == AUTOMATIC or plan.layout.grid is not None:
             return
         field = await self._surveyor.look(plan.request)
         self._renew_facts(field)

@@ -6,11 +6,16 @@ import asyncio
 
 from msgspec.structs import replace
 
+from controller.planning.divided import Front
 from controller.planning.precision import list_finer
 from controller.plans.effects import Effects
 from controller.plans.proposal import propose
 from controller.surveying.surveyor import Field, Surveyor
+from modelkit.tiling import Grid
 from wire.plans import PlanOption, PlanReport, PlanRequest
+
+MOST_BANDS = 4
+"""So many parts, one below the other, are weighed where none were asked for: halos eat what more would gain."""
 
 
 class Planner:
@@ -32,11 +37,12 @@ class Planner:
         """
         field = await self._surveyor.look(request)
         problems = await self._surveyor.measure(field, again=request.remeasure)
+        fronts = await self._weigh_fronts(field, request)
         refused: list[str] = []
         wires = [*list_finer(request.wire), request.wire]
         while True:
             wish = replace(request, wire=wires.pop())
-            report = await asyncio.to_thread(propose, field, self._surveyor.gather(field, wish), wish, problems)
+            report = await asyncio.to_thread(propose, field, self._surveyor.gather(field, wish), wish, problems, fronts)
             options = tuple([await self.weigh(field, option) for option in report.options])
             bad = [
                 f"{each.name} is not used: {each.effect.problem}"
@@ -46,6 +52,17 @@ class Planner:
             if not bad:
                 return field, replace(report, options=options, left_out=(*report.left_out, *refused))
             refused += bad
+
+    async def _weigh_fronts(self, field: Field, request: PlanRequest) -> tuple[Front, ...]:
+        """Return what dividing the picture gives, where the request leaves that open or asks for it."""
+        if request.stages is not None or request.pins or request.objective == "memory":
+            return ()
+        if request.grid is not None:
+            grids = [Grid(*request.grid)]
+        else:
+            grids = [Grid(bands, 1) for bands in range(2, min(MOST_BANDS, len(field.candidates)) + 1)]
+        at = field.workload.cuts[1:-1] if request.grid_at is None else (request.grid_at,)
+        return await self._surveyor.artefacts.weigh_fronts(field.manifest, field.variant, at, tuple(grids))
 
     async def weigh(self, field: Field, option: PlanOption) -> PlanOption:
         """Return an option with what its precisions do to answers.

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from controller.planning import Objective, Option, Problem, make_plan
+from msgspec.structs import replace
+
+from controller.planning import Objective, Option, Plan, Problem, make_plan
+from controller.planning.divided import Divided, Front, choose_divided
+from controller.planning.layout import rank
+from controller.planning.plan import SPLIT_MARGIN
 from controller.planning.survey import Survey
 from controller.surveying.surveyor import Field
 from wire.errors import BadRequestError
 from wire.plans import PlannedNode, PlannedStage, PlanOption, PlanReport, PlanRequest
 
 
-def propose(field: Field, found: Survey, request: PlanRequest, problems: Mapping[str, str]) -> PlanReport:
+def propose(
+    field: Field,
+    found: Survey,
+    request: PlanRequest,
+    problems: Mapping[str, str],
+    fronts: Sequence[Front] = (),
+) -> PlanReport:
     """Plan, and say all that a person needs to judge the plan by; ``problems`` are why nodes were not measured.
+
+    Of the ``fronts``, which may be divided by area, the best one is an option beside the others. It comes first where
+    it was asked for, or has a frame done sooner by the margin that any split needs.
 
     Raises:
         NoPlanError: the nodes cannot run the model under the request's constraints.
@@ -26,21 +40,48 @@ def propose(field: Field, found: Survey, request: PlanRequest, problems: Mapping
             remedy="plan for throughput, latency or memory",
         )
     plan = make_plan(found.problem, Objective(request.objective))
+    options, reason, bound = plan.alternatives, plan.reason, plan.bound
+    divided = choose_divided(found.problem, fronts)
+    if divided is not None:
+        asked = request.grid is not None
+        options, told = insert_tiles(plan, divided.option, asked=asked)
+        reason = f"{'asked for: ' if asked else ''}{told}" if told else reason
+        bound = min(bound, divided.option.prediction.worst_latency_s) if request.objective == "latency" else bound
     return PlanReport(
         model=field.manifest.name,
         version=field.manifest.version,
         variant=field.variant,
         objective=request.objective,
-        options=tuple(describe_option(found.problem, option) for option in plan.alternatives),
-        reason=plan.reason,
+        options=tuple(
+            describe_divided(found.problem, divided)
+            if divided is not None and option is divided.option
+            else describe_option(found.problem, option)
+            for option in options
+        ),
+        reason=reason,
         exact=plan.exact,
-        bound=plan.bound,
+        bound=bound,
         nodes=_describe_nodes(field, found),
         frame_bytes=field.frame_bytes,
         assumed=found.assumed,
         left_out=tuple(_explain(line, problems) for line in found.left_out),
         picture=field.manifest.known_answer.sha256 if field.manifest.known_answer else "",
     )
+
+
+def insert_tiles(plan: Plan, tiles: Option, *, asked: bool) -> tuple[tuple[Option, ...], str]:
+    """Return the options with tiles among them, and why these come first; nothing where they do not."""
+    best = plan.alternatives[0].prediction.worst_latency_s
+    sooner = tiles.prediction.worst_latency_s * (1 + SPLIT_MARGIN) < best
+    if asked or (plan.objective is Objective.LATENCY and sooner):
+        parts, soon = len(tiles.pipelines[0]) - 1, tiles.prediction.worst_latency_s
+        reason = (
+            f"{parts} parts of the picture up to operator {tiles.pipelines[0][0].end}, side by side, give a frame in "
+            f"{soon * 1e3:.3g} ms; {plan.alternatives[0].name} would give {best * 1e3:.3g} ms"
+        )
+        return (tiles, *plan.alternatives), reason
+    later = sorted((*plan.alternatives[1:], tiles), key=lambda each: rank(plan.objective, each.prediction, each.stages))
+    return (plan.alternatives[0], *later), ""
 
 
 def describe_option(problem: Problem, option: Option) -> PlanOption:
@@ -70,6 +111,12 @@ def describe_option(problem: Problem, option: Option) -> PlanOption:
         traffic_bytes=prediction.traffic_bytes,
         stage_seconds=seconds,
     )
+
+
+def describe_divided(problem: Problem, divided: Divided) -> PlanOption:
+    """Return tiles as they travel: each part takes its own share of the front's time."""
+    seconds = tuple((each,) for each in divided.seconds)
+    return replace(describe_option(problem, divided.option), grid=divided.front.grid, stage_seconds=(seconds,))
 
 
 def _describe_nodes(field: Field, found: Survey) -> tuple[PlannedNode, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from controller.planning import Workload
+from controller.planning.divided import Front
 from controller.planning.tiles import Divided
 from controller.planning.workload import choose_cuts, make_simulated_workload, make_workload
 from modelkit.digest import sha256_bytes
@@ -38,6 +39,7 @@ class Artefacts:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._workloads: OrderedDict[tuple[str, int], Workload] = OrderedDict()
+        self._fronts: OrderedDict[tuple[str, tuple[int, ...], tuple[Grid, ...]], tuple[Front, ...]] = OrderedDict()
         self._slicing = asyncio.Lock()  # one file in memory at a time
 
     async def describe(self, manifest: Manifest, variant: str, *, frame_bytes: int) -> Workload:
@@ -108,6 +110,28 @@ class Artefacts:
             seen.append((part.digest, (columns.start, rows.start, columns.end, rows.end)))
         return Divided(tiling.at, rest.end, tuple(seen), rest.digest)
 
+    async def weigh_fronts(
+        self, manifest: Manifest, variant: str, at: Sequence[int], grids: Sequence[Grid]
+    ) -> tuple[Front, ...]:
+        """Return what dividing by area gives at the cuts ``at``; none for a variant that is not cut.
+
+        Raises:
+            ModelRejectedError: the file is not there, or cannot be cut at all.
+            BusError: it did not come.
+
+        """
+        if variant not in CUTTABLE:
+            return ()
+        artefact = manifest.artefact(variant)
+        key = (artefact.sha256, tuple(at), tuple(grids))
+        if key not in self._fronts:
+            async with self._slicing:
+                data = await self._fetch(artefact.sha256, artefact.bytes)
+                self._fronts[key] = await _in_thread(functools.partial(_weigh_fronts, data, frozenset(at), grids))
+            while len(self._fronts) > _KEPT:
+                self._fronts.popitem(last=False)
+        return self._fronts[key]
+
     async def _store(self, files: Mapping[str, bytes]) -> None:
         store = await self._bus.blobs(subjects.MODELS_STORE)
         with tempfile.TemporaryDirectory(prefix="bramble-shards-") as directory:
@@ -144,6 +168,20 @@ async def _in_thread(work: Callable[[], T]) -> T:
 def _describe(model: str, data: bytes, frame_bytes: int) -> Workload:
     graph = read_graph(data)
     return make_workload(model, graph, choose_cuts(cuts(graph)), frame_bytes=frame_bytes)
+
+
+def _weigh_fronts(data: bytes, at: frozenset[int], grids: Sequence[Grid]) -> tuple[Front, ...]:
+    return tuple(
+        Front(
+            grid=(grid.rows, grid.columns),
+            at=option.at,
+            shares=tuple(part * (1 + option.halo) / sum(option.macs) for part in option.macs),
+            bytes_out=option.bytes_out,
+        )
+        for grid in grids
+        for option in survey(data, grid)
+        if option.at in at and not option.problem and any(option.macs)
+    )
 
 
 def _divide(data: bytes, grid: Grid, at: int | None) -> tuple[Tiling, Shard]:

@@ -40,6 +40,12 @@ def test_stages_are_boxes_from_left_to_right_with_their_nodes_inside() -> None:
     ]
 
 
+def test_parts_of_the_picture_stand_side_by_side_and_not_one_after_another() -> None:
+    tiles = option((stage(0, 24, "a"), stage(0, 24, "b"), stage(24, 70, "c")))
+    assert option_row(tiles)[-1] == "0-24 x1 | 0-24 x1 > 24-70 x1"
+    assert draw_option(tiles)[1] == "frames ─▶ │ a     │ ║  │ b     │ ─▶ │ c      │ ─▶ results"
+
+
 def test_a_stage_of_many_nodes_is_cut_short() -> None:
     drawn = draw_option(option((stage(0, 9, *(f"n{number}" for number in range(20))),)))
     assert "and 15 more" in "\n".join(drawn)
