@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from edge_agent.backends.base import Activations, Servable
 from edge_agent.gathering import Gathering
@@ -22,6 +23,7 @@ from wire.bus.link import check_headers
 from wire.errors import (
     BadRequestError,
     BrambleError,
+    BusError,
     ErrorCode,
     InternalError,
     ModelRejectedError,
@@ -35,6 +37,8 @@ from wire.service import error_headers
 MAX_HELD = 16
 """Frames in flight and waiting, at most. Controllers send two to a stage: more are there only while one stalls."""
 MAX_HELD_BYTES = 32 << 20
+MAX_LATE = 64
+"""Replies that wait for a server that is away or slow."""
 MAX_FAULTS = 3
 """So many faults of its own in a row, and a shard has to prove itself anew."""
 
@@ -78,6 +82,7 @@ class Worker:
         self._subscriptions: dict[Place, Subscription] = {}
         self._knocker: Knocker | None = None  # only a node with a stage before the last one sends frames on
         self._held: dict[asyncio.Task[None], int] = {}  # what is under way, and its bytes
+        self._late: set[asyncio.Task[None]] = set()  # replies that wait for the server
         self.draining = False  # true: new work is refused
 
     @property
@@ -123,9 +128,7 @@ class Worker:
         place = (shard.model, shard.stage)
         if place not in self._subscriptions:
             subject = subjects.WORK.build(node=self._node, model=shard.model, stage=str(shard.stage))
-            self._subscriptions[place] = await self._link.subscribe(
-                subject, self._receive, max_pending=4 * MAX_HELD, max_pending_bytes=MAX_HELD_BYTES
-            )
+            self._subscriptions[place] = await self._link.take(subject, self._receive)
             await self._link.flush()  # the server knows before anybody hears that the shard is ready
         if old:
             await _finish(old)
@@ -154,6 +157,8 @@ class Worker:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=1.0)
+        if self._late:
+            await asyncio.wait(tuple(self._late), timeout=1.0)
 
     def close(self) -> None:
         """Let go of all models and threads."""
@@ -162,7 +167,7 @@ class Worker:
             post.servable.close()
         self._posts.clear()
 
-    async def _receive(self, message: Received) -> None:
+    def _receive(self, message: Received) -> None:
         if message.headers and KNOCK in message.headers:
             return  # whoever sent a frame just now asks the server whether we are there: we are
         if not message.reply:
@@ -171,12 +176,11 @@ class Worker:
         try:
             post, work = self._admit(message, time.monotonic())
             if post.gathering is not None:
-                await self._gather(post, post.gathering, work, message.reply)
-                return
+                self._gather(post, post.gathering, work, message.reply)
+            else:
+                self._begin(post, work, message.reply)
         except Exception as error:  # noqa: BLE001 - whoever waits for this frame has to hear of it
-            await self._refuse(message.reply, to_wire(error))
-            return
-        self._begin(post, work, message.reply)
+            self._refuse(message.reply, to_wire(error))
 
     def _begin(self, post: Post, work: Work, reply: str) -> None:
         task = asyncio.create_task(self._answer(post, work, reply), name=f"frame-{work.order.frame}")
@@ -184,7 +188,7 @@ class Worker:
         post.tasks.add(task)
         task.add_done_callback(lambda done: self._forget(post, done))
 
-    async def _gather(self, post: Post, gathering: Gathering, work: Work, reply: str) -> None:
+    def _gather(self, post: Post, gathering: Gathering, work: Work, reply: str) -> None:
         """Take in a part of a frame, and go on with the frame when it was the last one."""
         gathered = gathering.add(work, reply)
         if gathered is None:
@@ -193,7 +197,7 @@ class Worker:
             return
         self._begin(post, gathered.work, gathered.reply)
         for other in gathered.others:
-            await self._publish(other, b"", {GATHERED: "1"})
+            self._reply(other, b"", {GATHERED: "1"})
 
     def _set_timer(self, post: Post, gathering: Gathering) -> None:
         deadline = gathering.next_deadline
@@ -204,9 +208,7 @@ class Worker:
     def _expire(self, post: Post, gathering: Gathering, now: float | None = None) -> None:
         """Give up frames of which a part did not come in time."""
         for reply, error in gathering.expire(time.monotonic() if now is None else now):
-            task = asyncio.create_task(self._refuse(reply, error), name="refuse-part")
-            post.tasks.add(task)
-            task.add_done_callback(post.tasks.discard)
+            self._refuse(reply, error)
         self._set_timer(post, gathering)
 
     def _admit(self, message: Received, now: float) -> tuple[Post, Work]:
@@ -231,10 +233,7 @@ class Worker:
 
     def _find(self, subject: str, order: WorkOrder) -> Post:
         """Return the post that the subject and the order both mean."""
-        tokens = subjects.WORK.parse(subject)
-        if tokens is None or not (tokens["stage"].isascii() and tokens["stage"].isdigit()):
-            raise BadRequestError(f"{subject[:80]!r} is not a subject for work")
-        place = (tokens["model"], int(tokens["stage"]))
+        place = _read_place(subject)
         posts = [post for post in self._posts.values() if (post.shard.model, post.shard.stage) == place]
         for post in posts:
             if (post.shard.artefact, post.shard.cut) == (order.digest, order.cut):
@@ -250,21 +249,19 @@ class Worker:
         try:
             finished = await self._pipeline.run(post.servable, work)
         except asyncio.CancelledError:
-            await self._refuse(reply, NoCapacityError(f"{self._node} left before the frame was done"))
+            self._refuse(reply, NoCapacityError(f"{self._node} left before the frame was done"))
             raise
         except StuckError as error:
             self._on_stuck(error)
-            await self._refuse(reply, InternalError(str(error)))
+            self._refuse(reply, InternalError(str(error)))
         except Exception as error:  # noqa: BLE001 - whatever a frame does to us costs that frame only, and is told
-            await self._fail(post, reply, to_wire(error))
+            self._fail(post, reply, to_wire(error))
         else:
             post.tally = post.tally.add_served(finished.busy_ms)
             if isinstance(finished.outcome, Activations):
                 await self._hand_on(post.shard, work, finished, finished.outcome.payload, reply)
             else:
-                await self._publish(
-                    reply, encode(compose(self._node, post.shard, work, finished, finished.outcome)), {}
-                )
+                self._reply(reply, encode(compose(self._node, post.shard, work, finished, finished.outcome)))
 
     async def _hand_on(self, shard: Shard, work: Work, finished: Finished, payload: bytes, reply: str) -> None:
         """Send a frame to the node of the next stage, which answers, or goes on, in our place."""
@@ -282,39 +279,64 @@ class Worker:
             subject = subjects.WORK.build(node=hop.node, model=shard.model, stage=str(hop.stage))
             headers = order.to_headers()
             if hop.node == self._node:  # our own next stage needs no server between
-                await self._receive(_HandedOn(subject, reply, headers, payload))
+                self._receive(_HandedOn(subject, reply, headers, payload))
                 return
             await self._knocker.publish(
                 subject, payload, headers=headers, reply=reply, on_nobody=functools.partial(self._refuse, reply, absent)
             )
         except BrambleError as error:
-            await self._refuse(reply, error)
-        await asyncio.sleep(0)  # the frame leaves before the next one is begun
+            self._refuse(reply, error)
 
-    async def _fail(self, post: Post, reply: str, error: BrambleError) -> None:
+    def _fail(self, post: Post, reply: str, error: BrambleError) -> None:
         post.tally = post.tally.add_failed(own_fault=error.code is ErrorCode.INTERNAL)
-        await self._refuse(reply, error)
+        self._refuse(reply, error)
         if post.tally.faults >= MAX_FAULTS and self._posts.get(post.shard) is post:
             post.on_broken(post.shard, f"failed {post.tally.faults} times in a row: {error}")
 
-    async def _refuse(self, reply: str, error: BrambleError) -> None:
+    def _refuse(self, reply: str, error: BrambleError) -> None:
         headers = {**error_headers(error), NODE: error.node or self._node}
         if isinstance(error, NoRespondersError):
             headers[ABSENT] = "1"
-        await self._publish(reply, error.to_json(), headers)
+        self._reply(reply, error.to_json(), headers)
 
-    async def _publish(self, reply: str, payload: bytes, headers: dict[str, str]) -> None:
+    def _reply(self, reply: str, payload: bytes, headers: dict[str, str] | None = None) -> None:
+        """Answer: now, or in a task of its own where that has to wait for the server."""
+        try:
+            if self._link.post(reply, payload, headers=headers):
+                return
+        except BrambleError as error:
+            _note_lost(error)
+            return
+        if len(self._late) >= MAX_LATE:
+            _note_lost(BusError(f"{MAX_LATE} replies already wait for the server"))
+            return
+        task = asyncio.create_task(self._reply_late(reply, payload, headers), name="reply")
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _reply_late(self, reply: str, payload: bytes, headers: dict[str, str] | None) -> None:
         try:
             await self._link.publish(reply, payload, headers=headers)
         except BrambleError as error:
-            _log.warning("an answer was lost", extra={"action": "reply", "error": str(error)})
-        await asyncio.sleep(0)  # the answer leaves before the next frame is begun
+            _note_lost(error)
 
     def _forget(self, post: Post, task: asyncio.Task[None]) -> None:
         post.tasks.discard(task)
         self._held.pop(task, None)
         if not task.cancelled() and (error := task.exception()):
             _log.error("a frame was not answered", extra={"action": "answer"}, exc_info=error)
+
+
+@lru_cache(256)
+def _read_place(subject: str) -> Place:
+    tokens = subjects.WORK.parse(subject)
+    if tokens is None or not (tokens["stage"].isascii() and tokens["stage"].isdigit()):
+        raise BadRequestError(f"{subject[:80]!r} is not a subject for work")
+    return tokens["model"], int(tokens["stage"])
+
+
+def _note_lost(error: BrambleError) -> None:
+    _log.warning("an answer was lost", extra={"action": "reply", "error": str(error)})
 
 
 async def _finish(post: Post) -> None:

@@ -97,9 +97,7 @@ class Service:
             for subject in (f"$SRV.{verb}", f"$SRV.{verb}.{name}", f"$SRV.{verb}.{name}.{ident}"):
                 self._subscriptions.append(await self._link.subscribe(subject, self._tell(answer)))
         for endpoint in self._endpoints:
-            self._subscriptions.append(
-                await self._link.subscribe(endpoint.subject, self._accept(endpoint), queue=QUEUE, max_pending=MAX_TASKS)
-            )
+            self._subscriptions.append(await self._link.take(endpoint.subject, self._accept(endpoint), queue=QUEUE))
         self._started = datetime.now(UTC)
 
     async def stop(self, *, within: float = 5.0) -> None:
@@ -119,13 +117,13 @@ class Service:
 
         return handle
 
-    def _accept(self, endpoint: Endpoint) -> Callable[[Received], Awaitable[None]]:
-        async def handle(message: Received) -> None:
+    def _accept(self, endpoint: Endpoint) -> Callable[[Received], None]:
+        def handle(message: Received) -> None:
             if len(self._tasks) >= MAX_TASKS:
                 endpoint.requests += 1
-                await self._refuse(
-                    endpoint, message, NoCapacityError(f"{MAX_TASKS} requests are under way", retry_after_ms=BUSY_MS)
-                )
+                busy = NoCapacityError(f"{MAX_TASKS} requests are under way", retry_after_ms=BUSY_MS)
+                if not self._turn_away(endpoint, message, busy):
+                    _note_lost(endpoint, "the connection is down or full")
                 return
             task = asyncio.create_task(self._serve(endpoint, message), name=f"serve-{endpoint.name}")
             self._tasks.add(task)
@@ -157,15 +155,17 @@ class Service:
             endpoint.processing_ns += time.perf_counter_ns() - started
 
     async def _refuse(self, endpoint: Endpoint, message: Received, error: BrambleError) -> None:
+        try:
+            if not self._turn_away(endpoint, message, error):
+                await self._link.publish(message.reply, error.to_json(), headers=error_headers(error))
+        except BusError as lost:
+            _note_lost(endpoint, str(lost))
+
+    def _turn_away(self, endpoint: Endpoint, message: Received, error: BrambleError) -> bool:
+        """Count an error and answer with it; False where the answer would have to wait for the server."""
         endpoint.errors += 1
         endpoint.last_error = f"{error.code}: {error}"
-        if not message.reply:
-            return
-        headers = error_headers(error)
-        try:
-            await self._link.publish(message.reply, error.to_json(), headers=headers)
-        except BusError as lost:
-            _log.warning("an error was lost", extra={"action": "reply", "endpoint": endpoint.name, "error": str(lost)})
+        return not message.reply or self._link.post(message.reply, error.to_json(), headers=error_headers(error))
 
     def _ping(self) -> dict[str, Any]:
         return {"type": "io.nats.micro.v1.ping_response", **self._identity}
@@ -185,6 +185,10 @@ class Service:
             "started": self._started.isoformat().replace("+00:00", "Z"),
             "endpoints": [endpoint.stats() for endpoint in self._endpoints],
         }
+
+
+def _note_lost(endpoint: Endpoint, why: str) -> None:
+    _log.warning("an error was lost", extra={"action": "reply", "endpoint": endpoint.name, "error": why})
 
 
 def error_headers(error: BrambleError) -> dict[str, str]:

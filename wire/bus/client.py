@@ -6,27 +6,21 @@ import asyncio
 import base64
 import logging
 import re
-import ssl
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import ParseResult, urlsplit
+from urllib.parse import urlsplit
 
-from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Srv
-from nats.aio.msg import Msg
-from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError, SlowConsumerError
 
+from wire.bus.direct import DirectClient
+from wire.bus.transport import SocketTransport
 from wire.context import Context
 from wire.errors import BusError, NotAuthorisedError
 from wire.identity import KeyPair, read_key_pair
 from wire.redact import redact_url
 from wire.tls import make_tls, wants_tls
-
-MALFORMED = "Bramble-Malformed"
-"""Set on a message whose headers could not be read, so that its receiver can refuse it."""
 
 ROLES_REMEDY = "see what each role may do with `bramble access matrix`"
 _VIOLATION = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"")
@@ -36,72 +30,16 @@ _UNKNOWN_USER = re.compile(r"authori[sz]ation|authentication (?!timeout)")
 _log = logging.getLogger("bramble.bus")
 
 
-class GuardedTransport(TcpTransport):
-    """A connection whose encryption asyncio knows of.
-
-    nats-py puts a protocol of its own on the encrypted side, which asyncio never tells that it is encrypted: so each
-    connection that the server ends has asyncio complain of ``eof_received()``.
-    """
-
-    async def connect_tls(
-        self,
-        uri: str | ParseResult,
-        ssl_context: ssl.SSLContext,
-        buffer_size: int,
-        connect_timeout: int,
-    ) -> None:
-        """Encrypt a connection that is open; ``buffer_size`` is the one that it was opened with."""
-        del buffer_size
-        writer = self._io_writer
-        assert writer is not None  # connect comes first
-        host = uri if isinstance(uri, str) else uri.hostname
-        await asyncio.wait_for(writer.start_tls(ssl_context, server_hostname=host), connect_timeout)
-
-
-class GuardedClient(Client):
+class GuardedClient(DirectClient):
     """A client that survives malformed headers and silent servers, and tells whoever asks what is not permitted."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._asking: dict[str, set[asyncio.Timeout]] = {}  # by subject, in lower case as nats-py's errors are
         self.wants_tls = False
-
-    async def request(
-        self,
-        subject: str,
-        payload: bytes = b"",
-        timeout: float = 0.5,  # noqa: ASYNC109 - nats-py's signature
-        old_style: bool = False,  # noqa: FBT001, FBT002 - likewise
-        headers: dict[str, Any] | None = None,
-    ) -> Msg:
-        """Send a request, and do not wait for an answer to what the server did not let through.
-
-        Raises:
-            NotAuthorisedError: this user may not publish there.
-
-        """
-        key = subject.lower()
-        guard = asyncio.timeout(None)
-        asking = self._asking.setdefault(key, set())
-        asking.add(guard)
-        try:
-            async with guard:
-                return await super().request(subject, payload, timeout, old_style, headers)
-        except TimeoutError:
-            if guard.expired():
-                raise NotAuthorisedError(f"this user may not publish to {subject}", remedy=ROLES_REMEDY) from None
-            raise
-        finally:
-            asking.discard(guard)
-            if not asking and self._asking.get(key) is asking:
-                del self._asking[key]
 
     async def _process_err(self, err_msg: str) -> None:
         refused = find_violation(err_msg)
-        if refused and refused[0] == "publish" and (asking := self._asking.get(refused[1])):
-            for guard in asking:
-                if not guard.expired():
-                    guard.reschedule(asyncio.get_running_loop().time())
+        if refused and refused[0] == "publish" and self.refuse(refused[1], _refuse_publish):
             return
         await super()._process_err(err_msg)
 
@@ -111,35 +49,13 @@ class GuardedClient(Client):
             raise NatsError("nats: the server offers no TLS, and this context wants it")
         await super()._process_info(info, initial_connection)
 
-    async def _connect_to_server(self, s: Srv) -> None:
-        if s.uri.scheme in ("ws", "wss"):
-            await super()._connect_to_server(s)
-            return
-        s.last_attempt = time.monotonic()
-        if not isinstance(self._transport, GuardedTransport):
-            self._transport = GuardedTransport()  # type: ignore[no-untyped-call]  # nats-py's constructor
-        await self._transport.connect(
-            s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=self.options["connect_timeout"]
-        )
-
-    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
-        try:
-            found: dict[str, str] | None = await super()._process_headers(headers)
-        except (ValueError, IndexError) as error:
-            _log.warning("malformed headers", extra={"action": "read_headers", "error": repr(error)})
-            return {MALFORMED: type(error).__name__}
-        if found is None and headers is not None and headers.strip() not in (b"", b"NATS/1.0"):
-            return {MALFORMED: "unreadable"}
-        return found
-
     def abort(self) -> None:
         """End at once whatever a failed :meth:`close` has left running; nothing is sent any more."""
         for task in (self._reconnection_task, self._reading_task, self._ping_interval_task, self._flusher_task):
             if task is not None:
                 task.cancel()
-        writer = getattr(self._transport, "_io_writer", None)
-        if writer is not None:
-            writer.transport.abort()
+        if isinstance(self._transport, SocketTransport):
+            self._transport.abort()
 
     async def _process_connect_init(self) -> None:
         transport = self._transport
@@ -254,6 +170,10 @@ def is_unknown_user(error: Exception) -> bool:
     """Tell whether the server does not know this user, or not any more."""
     text = str(error).lower()
     return not find_violation(text) and _UNKNOWN_USER.search(text) is not None
+
+
+def _refuse_publish(subject: str) -> NotAuthorisedError:
+    return NotAuthorisedError(f"this user may not publish to {subject}", remedy=ROLES_REMEDY)
 
 
 def refuse_user(where: str) -> NotAuthorisedError:

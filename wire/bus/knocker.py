@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 from wire.bus.link import Link, Received, Subscription
 
@@ -22,7 +22,7 @@ _STATUS, _NOBODY = "Status", "503"
 
 _log = logging.getLogger("bramble.bus")
 
-Nobody = Callable[[], Awaitable[None]]
+Nobody = Callable[[], None]
 
 
 class Knocker:
@@ -40,7 +40,7 @@ class Knocker:
     async def open(cls, link: Link, *, header: str) -> Knocker:
         """Begin to listen; a message with ``header`` is a knock."""
         knocker = cls(link, header)
-        knocker._subscription = await link.subscribe(f"{knocker._inbox}.*", knocker._receive)
+        knocker._subscription = await link.take(f"{knocker._inbox}.*", knocker._receive)
         return knocker
 
     async def publish(
@@ -65,7 +65,7 @@ class Knocker:
         self._open.clear()
         await self._subscription.end()
 
-    async def _receive(self, message: Received) -> None:
+    def _receive(self, message: Received) -> None:
         on_nobody = self._open.pop(message.subject, None)
         if on_nobody is not None and (message.headers or {}).get(_STATUS) == _NOBODY:
-            await on_nobody()
+            on_nobody()

@@ -12,7 +12,6 @@ from nats.aio.client import Client
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from wire.bus.client import (
-    MALFORMED,
     ROLES_REMEDY,
     GuardedClient,
     find_violation,
@@ -21,6 +20,7 @@ from wire.bus.client import (
     open_client,
     refuse_user,
 )
+from wire.bus.protocol import MALFORMED
 from wire.context import Context
 from wire.errors import (
     AnswerTimeoutError,
@@ -65,6 +65,7 @@ class Received(Protocol):
 
 
 Handler = Callable[[Received], Awaitable[None]]
+Taker = Callable[[Received], None]
 
 
 def check_headers(message: Received) -> dict[str, str]:
@@ -156,27 +157,51 @@ class Link:
     async def publish(
         self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None, reply: str = ""
     ) -> None:
-        """Hand a message to the connection; it leaves with the next turn of the loop.
+        """Hand a message to the connection.
 
         Raises:
             TooLargeError: the payload is above the server's limit.
             BusError: the connection is gone, or 2 MiB already wait for it to come back.
 
         """
+        if self.post(subject, payload, headers=headers, reply=reply):
+            return
         try:
             async with asyncio.timeout(PUBLISH_S):
                 await self._client.publish(subject, payload, reply, dict(headers) if headers else None)
         except TimeoutError as error:
             raise BusError(f"the NATS server takes nothing: publishing on {subject} waited {PUBLISH_S:g} s") from error
-        except nats.errors.MaxPayloadError as error:
-            raise TooLargeError(
-                f"a payload of {len(payload)} bytes is above the server's limit of {self.max_payload}",
-                remedy="send a smaller picture, or raise max_payload on the server",
-            ) from error
-        except (nats.errors.BadSubjectError, nats.errors.BadHeaderError) as error:
-            raise BadRequestError(f"{subject[:80]!r} cannot be published: {error!r}") from error
         except nats.errors.Error as error:
-            raise BusError(f"publishing on {subject} failed: {error}") from error
+            raise self._explain(error, subject, payload) from error
+
+    def post(
+        self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None, reply: str = ""
+    ) -> bool:
+        """Send a message now; False, and nothing sent, where it would have to wait: then :meth:`publish` does.
+
+        Raises:
+            TooLargeError: the payload is above the server's limit.
+
+        """
+        try:
+            return self._client.post(subject, payload, reply, headers)
+        except nats.errors.Error as error:
+            raise self._explain(error, subject, payload) from error
+
+    def _explain(self, error: nats.errors.Error, subject: str, payload: bytes) -> BrambleError:
+        match error:
+            case nats.errors.MaxPayloadError():
+                return self._too_large(payload)
+            case nats.errors.BadSubjectError() | nats.errors.BadHeaderError():
+                return BadRequestError(f"{subject[:80]!r} cannot be published: {error!r}")
+            case _:
+                return BusError(f"publishing on {subject} failed: {error}")
+
+    def _too_large(self, payload: bytes) -> TooLargeError:
+        return TooLargeError(
+            f"a payload of {len(payload)} bytes is above the server's limit of {self.max_payload}",
+            remedy="send a smaller picture, or raise max_payload on the server",
+        )
 
     async def request(
         self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None, within: float
@@ -200,14 +225,10 @@ class Link:
         if not self.connected:
             raise BusError("the connection to the NATS server is down", remedy="it comes back by itself: try again")
         if len(payload) > self.max_payload:
-            raise TooLargeError(
-                f"a payload of {len(payload)} bytes is above the server's limit of {self.max_payload}",
-                remedy="send a smaller picture, or raise max_payload on the server",
-            )
+            raise self._too_large(payload)
         try:
-            answer: Received = await self._client.request(
-                subject, payload, timeout=within, headers=dict(headers) if headers else None
-            )
+            given = dict(headers) if headers else None
+            answer: Received = await self._client.request(subject, payload, timeout=within, headers=given)
         except nats.errors.NoRespondersError as error:
             raise NoRespondersError(f"nobody listens on {subject}") from error
         except nats.errors.TimeoutError as error:
@@ -236,6 +257,14 @@ class Link:
             subject, queue=queue, cb=handler, pending_msgs_limit=max_pending, pending_bytes_limit=max_pending_bytes
         )
         return Subscription(inner)
+
+    async def take(self, subject: str, handler: Taker, *, queue: str = "") -> Subscription:
+        """Have ``handler`` called with every message as it is read, between two turns of the loop.
+
+        It must not wait for anything, and bound by itself what it begins: nothing is ever queued or dropped before it.
+        An exception is logged and costs only its message.
+        """
+        return Subscription(await self._client.take(subject, handler, queue=queue))
 
     async def flush(self, *, within: float = 2.0) -> None:
         """Wait until the server has taken everything sent so far.

@@ -12,6 +12,7 @@ import nats.errors
 import nats.js.errors
 
 from wire.bus.link import Link
+from wire.bus.transport import SocketTransport
 from wire.errors import BusError
 from wire.redact import redact_url
 
@@ -111,8 +112,8 @@ def _limit(value: int) -> int | None:
 
 def _read_encryption(link: Link) -> tuple[bool, float | None]:
     """Return whether the connection is encrypted, and when the server's certificate ends."""
-    writer = getattr(link.client._transport, "_io_writer", None)  # noqa: SLF001 - nats-py shows it nowhere else
-    found = writer.get_extra_info("ssl_object") if writer is not None else None
+    transport = link.client._transport  # noqa: SLF001 - nats-py shows it nowhere else
+    found = transport.encryption if isinstance(transport, SocketTransport) else None
     if not isinstance(found, ssl.SSLObject):
         return False, None
     ends = (found.getpeercert() or {}).get("notAfter")

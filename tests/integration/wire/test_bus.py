@@ -190,6 +190,100 @@ async def test_after_a_restart_of_the_server_requests_and_followers_go_on(tmp_pa
             second.stop()
 
 
+async def test_a_taker_that_raises_costs_only_its_message(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[bytes] = []
+
+    def take(message: Received) -> None:
+        seen.append(message.data)
+        if message.data == b"1":
+            raise RuntimeError("boom")
+
+    await bus.data.take("work", take)
+    for number in (b"1", b"2"):
+        await bus.data.publish("work", number)
+    await bus.data.flush()
+    assert seen == [b"1", b"2"]
+    assert "a handler failed" in caplog.text
+
+
+async def test_what_an_ended_subscription_would_have_got_goes_to_nobody(bus: Bus) -> None:
+    seen: list[bytes] = []
+    subscription = await bus.data.take("work", lambda message: seen.append(message.data))
+    await bus.data.publish("work", b"before")
+    await bus.data.flush()
+    await subscription.end()
+    await bus.data.publish("work", b"after")
+    await bus.data.flush()
+    assert seen == [b"before"]
+
+
+async def test_an_answer_that_comes_too_late_is_dropped_and_the_next_one_is_right(bus: Bus) -> None:
+    waiting: list[Received] = []
+    await bus.control.take("slow", waiting.append)
+    await bus.control.flush()
+    with pytest.raises(AnswerTimeoutError):
+        await bus.data.request("slow", b"first", within=0.05)
+    second = asyncio.create_task(bus.data.request("slow", b"second", within=10))
+    async with asyncio.timeout(10):
+        while len(waiting) < 2:
+            await bus.control.flush()
+    for message in waiting:
+        await bus.control.publish(message.reply, b"to " + message.data)
+    assert (await second).data == b"to second"
+
+
+async def test_a_large_message_comes_whole_beside_small_ones_and_in_order(bus: Bus) -> None:
+    sent = [bytes([number]) * size for number, size in enumerate((1, 3_000_000, 0, 90_000, 7, 200_000))]
+    got: list[bytes] = []
+    await bus.control.take("work", lambda message: got.append(message.data))
+    await bus.control.flush()
+    for payload in sent:
+        await bus.data.publish("work", payload, headers={"A": "1"})
+    await bus.data.flush()
+    await bus.control.flush()
+    assert got == sent
+
+
+async def test_what_is_published_while_the_server_is_away_comes_in_order_and_takers_are_there_again(
+    tmp_path: Path,
+) -> None:
+    first = Broker.start(tmp_path / "broker", password="s3cret")
+    port = urlsplit(first.context.url).port
+    async with Bus.connect(first.context, name="survivor") as bus:
+        got: list[bytes] = []
+        back = asyncio.Event()
+        await bus.data.take("work", lambda message: got.append(message.data))
+        bus.data.call_on_reconnect(back.set)
+        first.stop()
+        second = Broker.start(tmp_path / "broker", port=port, password="s3cret")
+        try:
+            async with asyncio.timeout(10):
+                while bus.data.connected and not back.is_set():  # noqa: ASYNC110 - nothing tells of the loss
+                    await asyncio.sleep(0)
+            sent = [str(number).encode() for number in range(200)]
+            for number in sent[:100]:
+                await bus.data.publish("work", number)
+            await asyncio.wait_for(back.wait(), 10)
+            for number in sent[100:]:
+                await bus.data.publish("work", number)
+            await bus.data.flush()
+            assert got == sent
+        finally:
+            second.stop()
+
+
+async def test_an_answer_cannot_be_foreseen_from_an_earlier_request(bus: Bus) -> None:
+    seen: list[str] = []
+    await bus.control.take("ask", lambda message: seen.append(message.reply))
+    await bus.control.flush()
+    for _ in range(3):
+        with pytest.raises(AnswerTimeoutError):
+            await bus.data.request("ask", within=0.05)
+    tokens = [int(each.rpartition(".")[2], 16) for each in seen]
+    assert len(set(tokens)) == 3
+    assert tokens[1] - tokens[0] != tokens[2] - tokens[1]
+
+
 async def test_a_blob_comes_back_as_it_was_put(bus: Bus, tmp_path: Path) -> None:
     content = bytes(range(256)) * 20_000
     source, target = tmp_path / "in", tmp_path / "out"

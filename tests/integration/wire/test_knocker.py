@@ -19,7 +19,7 @@ async def test_nobody_there_is_told_once_and_the_one_who_waits_for_the_answer_he
     async def note(message: Received) -> None:
         answers.append(message)
 
-    async def tell() -> None:
+    def tell() -> None:
         told.put_nowait("nobody")
 
     await bus.control.subscribe("answers.here", note)
@@ -40,7 +40,7 @@ async def test_who_is_there_gets_the_frame_then_the_knock_and_answers_whom_the_f
     received: list[tuple[bytes, dict[str, str] | None, str]] = []
     answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-    async def fail() -> None:
+    def fail() -> None:
         raise AssertionError("somebody was there")
 
     async with Bus.connect(broker.context, name="worker") as worker:
@@ -72,7 +72,7 @@ async def test_no_more_knocks_are_remembered_than_can_matter(bus: Bus) -> None:
     async def listen(message: Received) -> None:
         """Take everything."""
 
-    async def ignore() -> None:
+    def ignore() -> None:
         """Nobody cares."""
 
     await bus.control.subscribe("work.here", listen, max_pending=10 * MAX_OPEN)

@@ -1,0 +1,217 @@
+"""nats-py's client with a short way for what there is much of: frames out, messages in, answers to requests.
+
+Connecting, reconnecting, JetStream and ordinary subscriptions are nats-py's. A message's way there is a queue, a task
+and a future at either end; here a message is written to the socket as it is published, and handed over as it is read.
+Whatever cannot go the short way, such as what is published while the server is away, goes nats-py's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nats.aio.client import Client, Srv
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import (
+    BadHeaderError,
+    BadSubjectError,
+    ConnectionDrainingError,
+    MaxPayloadError,
+    ProtocolError,
+    UnexpectedEOF,
+)
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from wire.bus.protocol import Delivered, MalformedError, Said, is_subject, read_headers, write_publication
+from wire.bus.transport import SocketTransport
+
+TOKEN_BYTES = 8
+"""Of randomness in an answer's address: whoever has seen one request's cannot guess the next one's."""
+
+_SCHEMES = ("nats", "tls")
+
+_log = logging.getLogger("bramble.bus")
+
+Take = Callable[[Msg], None]
+
+
+class DirectClient(Client):
+    """A client whose messages take the short way where there is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._takers: dict[int, Take] = {}  # by subscription
+        self._asked: dict[str, tuple[str, asyncio.Future[Msg]]] = {}  # by token: the subject, and who waits
+        self._answers = ""  # where answers come in, up to the token
+
+    def post(self, subject: str, payload: bytes, reply: str, headers: Mapping[str, str] | None) -> bool:
+        """Publish at once; False where nothing can be sent now without waiting.
+
+        Raises:
+            MaxPayloadError: the payload is above the server's limit.
+            BadSubjectError, BadHeaderError: the server would take it for something else.
+
+        """
+        transport = self._transport
+        if not isinstance(transport, SocketTransport) or not transport.has_room:
+            return False
+        if self._pending or not self.is_connected or self.is_draining:
+            return False
+        if len(payload) > self._max_payload:
+            raise MaxPayloadError
+        if not is_subject(subject) or (reply and not is_subject(reply)):
+            raise BadSubjectError
+        try:
+            pieces = write_publication(subject, reply, headers, payload)
+        except ValueError as error:
+            raise BadHeaderError(str(error)) from error
+        transport.writelines(pieces)
+        return True
+
+    async def take(self, subject: str, take: Take, *, queue: str = "") -> Subscription:
+        """Subscribe, and have every message handed over as it is read; ``take`` must not wait for anything."""
+
+        async def handle(message: Msg) -> None:  # of messages that come another way, as over a web socket
+            take(message)
+
+        found = await self.subscribe(subject, queue=queue, cb=handle)
+        self._takers[found._id] = take  # noqa: SLF001 - nats-py shows it nowhere else
+        return found
+
+    def refuse(self, subject: str, why: Callable[[str], Exception]) -> bool:
+        """Let those who wait for an answer from a subject, in lower case, have an error; False where nobody does."""
+        found = [(asked, answer) for asked, answer in self._asked.values() if asked.lower() == subject]
+        for asked, answer in found:
+            if not answer.done():
+                answer.set_exception(why(asked))
+        return bool(found)
+
+    async def _request_new_style(
+        self,
+        subject: str,
+        payload: bytes,
+        timeout: float = 1,  # noqa: ASYNC109 - nats-py's signature
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        if self.is_draining_pubs:
+            raise ConnectionDrainingError
+        if not self._answers:
+            await self._init_request_sub()
+        loop = asyncio.get_running_loop()
+        token = secrets.token_hex(TOKEN_BYTES)
+        answer: asyncio.Future[Msg] = loop.create_future()
+        timer = loop.call_later(timeout, _expire, answer)
+        self._asked[token] = (subject, answer)
+        try:
+            if not self.post(subject, payload, self._answers + token, headers):
+                await self.publish(subject, payload, self._answers + token, headers)
+            return await answer
+        finally:
+            timer.cancel()
+            del self._asked[token]
+
+    async def _init_request_sub(self) -> None:
+        self._answers = f"{self.new_inbox()}."
+        await self.take(f"{self._answers}*", self._take_answer)
+
+    def _take_answer(self, message: Msg) -> None:
+        asked = self._asked.get(message.subject[len(self._answers) :])
+        if asked is not None and not asked[1].done():
+            asked[1].set_result(message)
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        self._takers.pop(sid, None)
+        super()._remove_sub(sid, max_msgs)
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        if s.uri.scheme not in _SCHEMES:
+            await super()._connect_to_server(s)
+            return
+        s.last_attempt = time.monotonic()
+        transport = SocketTransport()
+        self._transport = transport
+        await transport.connect(s.uri, 0, self.options["connect_timeout"])
+
+    async def _read_loop(self) -> None:
+        transport = self._transport
+        if not isinstance(transport, SocketTransport):
+            await super()._read_loop()
+            return
+        transport.follow(self._take_message)
+        try:
+            while not (self.is_closed or self.is_reconnecting):
+                heard = await transport.next()
+                if heard is None:
+                    error = UnexpectedEOF()
+                    await self._error_cb(error)
+                    await self._process_op_err(error)
+                    return
+                await self._handle(heard)
+        except MalformedError as error:
+            _log.warning("the server is not understood", extra={"action": "read", "error": str(error)})
+            await self._process_op_err(ProtocolError())
+        except OSError as error:
+            await self._process_op_err(error)
+        except Exception as error:  # noqa: BLE001 - a reader that ends silently would leave a deaf connection
+            _log.exception("reading failed", extra={"action": "read"})
+            await self._process_op_err(error)
+
+    async def _handle(self, heard: Delivered | Said) -> None:
+        """Do what nats-py does with what it reads."""
+        match heard:
+            case Delivered():
+                await self._process_msg(heard.sid, heard.subject, heard.reply, heard.payload, heard.headers)
+            case Said(b"PING"):
+                await self._process_ping()
+            case Said(b"PONG"):
+                await self._process_pong()
+            case Said(b"-ERR"):
+                await self._process_err(heard.rest.decode(errors="replace").lower())
+            case Said(b"INFO"):
+                await self._process_info(_read_info(heard.rest))
+            case Said(b"+OK"):
+                pass
+            case _:
+                raise MalformedError(f"{heard.verb[:20]!r} is no word of the protocol")
+
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():  # nobody waits for it any more: nats-py would fail over it
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        return read_headers(headers) if headers else None
+
+    def _take_message(self, message: Delivered) -> bool:
+        take = self._takers.get(message.sid)
+        if take is None:
+            return False
+        try:
+            found = self._build_message(
+                message.sid, message.subject, message.reply, message.payload, read_headers(message.headers)
+            )
+            take(found)
+        except Exception:  # noqa: BLE001 - one bad message must not end the connection, and must be seen
+            _log.exception("a handler failed", extra={"action": "handle_message"})
+        return True
+
+
+def _expire(answer: asyncio.Future[Msg]) -> None:
+    if not answer.done():
+        answer.set_exception(NatsTimeoutError())
+
+
+def _read_info(text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise MalformedError(f"INFO is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise MalformedError("INFO is no object")
+    return found

@@ -1,0 +1,211 @@
+"""The socket under nats-py: what comes in goes straight to the reader of the protocol, without streams between."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import ParseResult
+
+from nats.aio.transport import Transport
+from nats.errors import ProtocolError
+
+from wire.bus.protocol import MAX_LINE, Delivered, MalformedError, Reader, Said
+
+READ_BYTES = 128 << 10
+
+ROOM_BYTES = 512 << 10
+"""With more than that unsent, messages wait in nats-py's own buffer, which is bounded."""
+
+MAX_UNHEARD = 4096
+"""With so many messages not yet handled, no more are read."""
+
+CLOSE_S = 1.0
+
+Take = Callable[[Delivered], bool]
+"""Takes a message at once; false leaves it to whoever reads on."""
+
+
+class SocketTransport(Transport, asyncio.BufferedProtocol):
+    """A connection to one server: lines while it is opened, then the protocol.
+
+    Everything but messages that somebody takes at once comes out of :meth:`next`, in order.
+    """
+
+    def __init__(self) -> None:
+        self._socket: asyncio.Transport | None = None
+        self._buffer = memoryview(bytearray(READ_BYTES))
+        self._begun = b""  # what came before anybody followed
+        self._reader: Reader | None = None
+        self._take: Take = lambda _message: False
+        self._heard: deque[Delivered | Said] = deque()
+        self._changed = asyncio.Event()  # something was heard, or the end
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._failure: Exception | None = None
+
+    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: float) -> None:  # noqa: ARG002 - nats-py's signature
+        """Open the connection."""
+        async with asyncio.timeout(connect_timeout):
+            await asyncio.get_running_loop().create_connection(lambda: self, uri.hostname or "", uri.port or 0)
+
+    async def connect_tls(
+        self,
+        uri: str | ParseResult,
+        ssl_context: ssl.SSLContext,
+        buffer_size: int,  # noqa: ARG002 - nats-py's signature
+        connect_timeout: float,
+    ) -> None:
+        """Encrypt the connection from here on."""
+        if self._socket is None or self._begun:
+            raise ProtocolError  # said before the encryption, to be taken for something said under it
+        name = uri if isinstance(uri, str) else uri.hostname
+        async with asyncio.timeout(connect_timeout):
+            self._socket = await asyncio.get_running_loop().start_tls(
+                self._socket, self, ssl_context, server_hostname=name
+            )
+
+    def follow(self, take: Take) -> None:
+        """Read the protocol from here on."""
+        self._take = take
+        self._reader = Reader()
+        begun, self._begun = self._begun, b""
+        self._read(begun)
+
+    async def next(self) -> Delivered | Said | None:
+        """Return what was heard next; None when the connection has ended.
+
+        Raises:
+            MalformedError: the server does not speak the protocol.
+
+        """
+        while not self._heard:
+            if self._failure is not None:
+                raise self._failure
+            if self._ended.done():
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        found = self._heard.popleft()
+        if len(self._heard) == MAX_UNHEARD // 2 and self._socket is not None:
+            self._socket.resume_reading()
+        return found
+
+    @property
+    def has_room(self) -> bool:
+        """Whether what is written now is on its way soon."""
+        socket = self._socket
+        return socket is not None and not socket.is_closing() and socket.get_write_buffer_size() < ROOM_BYTES
+
+    @property
+    def encryption(self) -> Any:
+        """The connection's ``ssl.SSLObject``; None where it is not encrypted."""
+        return self._socket.get_extra_info("ssl_object") if self._socket else None
+
+    def abort(self) -> None:
+        """Close at once, and send nothing more."""
+        if self._socket is not None:
+            self._socket.abort()
+
+    def write(self, payload: bytes) -> None:
+        """Send."""
+        if self._socket is not None:
+            self._socket.write(payload)
+
+    def writelines(self, payload: list[bytes]) -> None:
+        """Send all, in order."""
+        if self._socket is not None:
+            self._socket.writelines(payload)
+
+    async def drain(self) -> None:
+        """Wait until what was written is on its way, or nobody reads it any more."""
+        await self._writable.wait()
+
+    async def read(self, buffer_size: int) -> bytes:
+        """Nobody reads bytes here."""
+        raise NotImplementedError("what is heard comes out of next()")
+
+    async def readline(self) -> bytes:
+        """Return the next line, while the connection is opened; what there is of it when it ends."""
+        while b"\n" not in self._begun and not self._ended.done():
+            self._changed.clear()
+            await self._changed.wait()
+        line, end, self._begun = self._begun.partition(b"\n")
+        return line + end
+
+    def close(self) -> None:
+        """Send what is left, and close."""
+        if self._socket is not None:
+            self._socket.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until it is closed, and cut it off where nobody takes what is left."""
+        if self._socket is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.shield(self._ended)
+        except TimeoutError:
+            self._socket.abort()
+
+    def at_eof(self) -> bool:
+        """Whether nothing more will come."""
+        return self._ended.done()
+
+    def __bool__(self) -> bool:
+        return self._socket is not None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is open."""
+        assert isinstance(transport, asyncio.Transport)  # asyncio's, for a stream
+        self._socket = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Say where bytes are to go."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes came."""
+        self._read(bytes(self._buffer[:nbytes]))
+
+    def eof_received(self) -> None:
+        """The server says no more; the socket closes."""
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it ended makes no difference
+        """The socket is closed."""
+        if not self._ended.done():
+            self._ended.set_result(None)
+        self._changed.set()
+        self._writable.set()
+
+    def pause_writing(self) -> None:
+        """Much is unsent."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Little is."""
+        self._writable.set()
+
+    def _read(self, data: bytes) -> None:
+        if self._reader is None:
+            self._begun += data
+            if len(self._begun) > MAX_LINE:
+                self.abort()
+            self._changed.set()
+            return
+        try:
+            heard = self._reader.feed(data)
+        except MalformedError as error:
+            self._failure = error
+            self._changed.set()
+            self.abort()
+            return
+        rest = [each for each in heard if isinstance(each, Said) or not self._take(each)]
+        if rest:
+            self._heard.extend(rest)
+            self._changed.set()
+            if len(self._heard) > MAX_UNHEARD and self._socket is not None:
+                self._socket.pause_reading()
