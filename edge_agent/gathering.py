@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
 
 from edge_agent.pipeline import Work
 from wire.errors import BadRequestError, DeadlineExceededError, NoCapacityError
@@ -98,7 +100,9 @@ class Gathering:
 def _complete(frame: _Gathering, *, last: Work) -> Gathered:
     works = [frame.pieces[part][0] for part in sorted(frame.pieces)]
     replies = [frame.pieces[part][1] for part in sorted(frame.pieces)]
-    order: WorkOrder = replace(works[0].order, done=tuple(each for work in works for each in work.order.done))
+    order: WorkOrder = msgspec.structs.replace(
+        works[0].order, done=tuple(each for work in works for each in work.order.done)
+    )
     payload = join_pieces([work.payload for work in works])
     whole = Work(order, payload, last.arrived, frame.deadline, last.network_ms)
     return Gathered(whole, replies[0], tuple(replies[1:]))

@@ -7,10 +7,14 @@ thread for each step instead would be woken, and wake the event loop, three time
 from __future__ import annotations
 
 import asyncio
-import threading
+import contextlib
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
+from threading import Lock, Thread
+
+import msgspec
 
 from edge_agent.backends.base import Activations, Findings, Prepared, Servable
 from wire.errors import DeadlineExceededError
@@ -18,6 +22,8 @@ from wire.headers import WorkOrder
 from wire.messages import Timings
 
 IN_FLIGHT = 2
+Step = Callable[[], None]
+
 STUCK_S = 150.0
 """How long a frame may take, with the frame before it; beyond, the thread counts as lost."""
 
@@ -26,8 +32,7 @@ class StuckError(RuntimeError):
     """A thread did not come back from native code. It cannot be freed: the process has to end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """One frame that was taken. Times by ``time.monotonic``."""
 
     order: WorkOrder
@@ -37,8 +42,7 @@ class Work:
     network_ms: float = 0.0  # from the stage before, by both nodes' clocks
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True):
     """What came of it: findings, or what goes to the next stage."""
 
     outcome: Findings | Activations
@@ -56,8 +60,10 @@ class Pipeline:
     """Runs frames, at most :data:`IN_FLIGHT` at a time, in the order of their coming."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(IN_FLIGHT, "frames")
-        self._runtime = threading.Lock()  # held while a model runs
+        self._steps: SimpleQueue[Step | None] = SimpleQueue()  # an executor's own future a frame costs as much again
+        for number in range(IN_FLIGHT):
+            Thread(target=_work_off, args=(self._steps,), name=f"frames-{number}", daemon=True).start()
+        self._runtime = Lock()  # held while a model runs
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self.in_flight = 0
         self._busy_s = 0.0
@@ -91,13 +97,14 @@ class Pipeline:
 
     def close(self) -> None:
         """Let the threads end; one that is stuck is left behind."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for _ in range(IN_FLIGHT):
+            self._steps.put(None)
 
     async def _run(self, servable: Servable, work: Work) -> Finished:
         loop = asyncio.get_running_loop()
         finished: asyncio.Future[Finished] = loop.create_future()
         stuck = loop.call_later(STUCK_S, _give_up, finished, work)
-        self._threads.submit(self._take_through, servable, work, loop, finished)
+        self._steps.put(partial(self._take_through, servable, work, loop, finished))
         try:
             return await finished
         finally:
@@ -116,7 +123,8 @@ class Pipeline:
             found = self._do(servable, work)
         except BaseException as error:  # noqa: BLE001 - whoever awaits the frame gets it
             found = error
-        loop.call_soon_threadsafe(_settle, finished, found)
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left who waits
+            loop.call_soon_threadsafe(_settle, finished, found)
 
     def _do(self, servable: Servable, work: Work) -> Finished:
         begun = time.monotonic()
@@ -155,6 +163,11 @@ def check_deadline(work: Work, now: float) -> None:
             f"the deadline of {work.order.deadline_ms} ms had passed {(now - work.deadline) * 1e3:.0f} ms ago",
             remedy="allow more time with Bramble-Deadline-Ms, or send to a node with less to do",
         )
+
+
+def _work_off(steps: SimpleQueue[Step | None]) -> None:
+    while (step := steps.get()) is not None:
+        step()
 
 
 def _settle(finished: asyncio.Future[Finished], found: Finished | BaseException) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+
+import msgspec
 
 from edge_agent.backends.base import Findings
 from edge_agent.pipeline import Finished, Work
@@ -59,7 +60,7 @@ def advance(
             remedy="allow more time with Bramble-Deadline-Ms",
         )
     prepared = finished.prepared
-    return replace(
+    onward: WorkOrder = msgspec.structs.replace(
         work.order,
         deadline_ms=left_ms,
         picture=(prepared.width, prepared.height),
@@ -67,6 +68,7 @@ def advance(
         sent_at=at,
         part=shard.stage if shard.crop is not None else None,
     )
+    return onward
 
 
 def time_stage(node: str, work: Work, finished: Finished, *, sent_bytes: int = 0) -> StageTimings:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
 
 WEIGHT = 0.2  # of the newest frame in the moving average: it follows a throttled processor within about ten frames
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """Counts, and the moving average of the node's own time a frame (exponentially weighted)."""
 
     ewma_ms: float = 0.0
@@ -19,8 +18,8 @@ class Tally:
     def add_served(self, busy_ms: float) -> Tally:
         """Count a frame that took ``busy_ms`` without its waiting."""
         average = busy_ms if self.served == 0 else self.ewma_ms + WEIGHT * (busy_ms - self.ewma_ms)
-        return replace(self, ewma_ms=average, served=self.served + 1, faults=0)
+        return Tally(average, self.served + 1, self.failed, 0)
 
     def add_failed(self, *, own_fault: bool) -> Tally:
         """Count a frame that was answered with an error."""
-        return replace(self, failed=self.failed + 1, faults=self.faults + 1 if own_fault else self.faults)
+        return Tally(self.ewma_ms, self.served, self.failed + 1, self.faults + own_fault)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -63,8 +63,7 @@ class AnswerKind(StrEnum):
     PICTURE = "picture"
 
 
-@dataclass(frozen=True, slots=True)
-class InferOptions:
+class InferOptions(msgspec.Struct, frozen=True):
     """How a person wants ``infer.<model>`` to answer."""
 
     deadline_ms: int = DEFAULT_DEADLINE_MS
@@ -106,8 +105,7 @@ class InferOptions:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(msgspec.Struct, frozen=True):
     """One stop of an itinerary: a node serves a stage, and sends what it computed on in ``wire``."""
 
     node: str
@@ -115,8 +113,7 @@ class Hop:
     wire: Precision = Precision.EXACT
 
 
-@dataclass(frozen=True, slots=True)
-class WorkOrder:
+class WorkOrder(msgspec.Struct, frozen=True):
     """What travels with a frame from node to node.
 
     ``deadline_ms`` is the time left when it was sent, so that clocks need not agree; each hop takes off what it used.
@@ -193,7 +190,7 @@ class WorkOrder:
         if cut is None:
             return order
         part = _read_int(found, PART, 0, 0, MAX_STAGES) if PART.lower() in found else None
-        return replace(
+        whole: WorkOrder = msgspec.structs.replace(
             order,
             part=part,
             cut=_read_cut(cut),
@@ -201,6 +198,7 @@ class WorkOrder:
             done=_read_stages(found.get(STAGES.lower()), itinerary[part or 0 :]),
             sent_at=_read_sent(found.get(SENT.lower())),
         )
+        return whole
 
 
 def _read_trace(text: str | None) -> str | None:
@@ -263,6 +261,7 @@ def _read_yes(found: Mapping[str, str], name: str, *, default: str) -> bool:
     return text == "yes"
 
 
+@lru_cache(1024)
 def _read_itinerary(text: str, wire: str | None) -> tuple[Hop, ...]:
     parts = text.split(",", MAX_STAGES)
     if len(parts) > MAX_STAGES:

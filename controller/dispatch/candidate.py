@@ -12,6 +12,8 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from wire.headers import Hop
 from wire.precision import Precision
 
@@ -36,7 +38,7 @@ class Role(NamedTuple):
     stage: int
 
 
-class Flight(NamedTuple):
+class Flight(msgspec.Struct, frozen=True):
     """A frame that was sent towards a node, as it was planned."""
 
     role: Role
@@ -49,7 +51,7 @@ class Flight(NamedTuple):
         return self.role.stage == self.role.chain.stages - 1
 
 
-class Candidate(NamedTuple):
+class Candidate(msgspec.Struct, frozen=True):
     """A node that has a role, as the choice sees it."""
 
     node: str
@@ -60,7 +62,7 @@ class Candidate(NamedTuple):
     wire: Precision = Precision.EXACT
 
 
-class Route(NamedTuple):
+class Route(msgspec.Struct, frozen=True):
     """An itinerary as it is expected to go; ``arrivals`` and ``ends`` are seconds from now, one a stage."""
 
     chain: Chain
@@ -135,14 +137,14 @@ def _arrive(chain: Chain, ends: Sequence[float], hop_s: float) -> float:
     return (max(ends) if len(ends) == chain.parts else ends[-1]) + hop_s
 
 
-def choose(routes: Iterable[Route]) -> Route | None:
+def choose(routes: Sequence[Route]) -> Route | None:
     """Return the route with the least expected completion; among equals the shortest, the least loaded, then by name.
 
     One that avoids what is to be avoided comes before all others.
     """
-    return min(
-        routes, key=lambda each: (each.avoided, each.ends[-1], len(each.hops), each.load, each.nodes), default=None
-    )
+    if len(routes) < 2:  # noqa: PLR2004 - the usual: every node has the model whole
+        return routes[0] if routes else None
+    return min(routes, key=lambda each: (each.avoided, each.ends[-1], len(each.hops), each.load, each.nodes))
 
 
 def window(service_s: float, journey_s: float, nodes: int) -> int:

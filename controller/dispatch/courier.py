@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 
 from controller.dispatch.candidate import Chain
 from controller.dispatch.job import Job
@@ -66,15 +67,24 @@ class BusCourier:
     async def _send(self, job: Job, order: WorkOrder, stage: int, within: float) -> Received:
         """Send the picture to one of the first nodes of the itinerary and return the reply, which is no error."""
         node = order.itinerary[stage].node
-        subject = subjects.WORK.build(node=node, model=job.model, stage=str(stage))
         try:
-            reply = await self._link.request(subject, job.payload, headers=order.to_headers(), within=within)
+            reply = await self._link.request(
+                _address(node, job.model, stage),
+                job.payload,
+                headers=order.to_headers(),
+                within=within,
+            )
         except NoRespondersError as error:
             error.node = node
             raise
         if reply.headers and ERROR in reply.headers:
             raise _read_error(reply.data, reply.headers, order.itinerary)
         return reply
+
+
+@lru_cache(1024)
+def _address(node: str, model: str, stage: int) -> str:
+    return subjects.WORK.build(node=node, model=model, stage=str(stage))
 
 
 def _read_error(data: bytes, headers: Mapping[str, str], hops: tuple[Hop, ...]) -> BrambleError:

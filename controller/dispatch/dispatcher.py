@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from controller.dispatch.candidate import patience_s
@@ -60,6 +61,12 @@ class _Pursuit:
     tries: int = 0  # that may have been begun
     look_at: float = 0.0  # when the attempts count as overdue
     error: BrambleError | None = None  # the last one
+    news: asyncio.Future[None] | None = None  # something has ended; set while that is waited for
+
+    def tell(self) -> None:
+        """Wake whoever waits for news."""
+        if self.news is not None and not self.news.done():
+            self.news.set_result(None)
 
 
 class Dispatcher:
@@ -128,7 +135,7 @@ class Dispatcher:
         pursuit.look_at = now + patience_s(slot.expected_s, job.deadline - now)
         task = asyncio.create_task(self._attempt(job, slot), name=f"attempt-{job.frame}-{slot.nodes[-1]}")
         self._attempts.add(task)
-        task.add_done_callback(self._forget)
+        task.add_done_callback(partial(self._note_end, pursuit))
         pursuit.running[task] = slot
 
     async def _wait(self, pursuit: _Pursuit) -> set[asyncio.Task[Any]]:
@@ -136,12 +143,16 @@ class Dispatcher:
         until = pursuit.job.deadline
         if pursuit.seeking is None and pursuit.tries < TRIES:
             until = min(until, pursuit.look_at)
-        waiting: set[asyncio.Task[Any]] = set(pursuit.running)
-        if pursuit.seeking:
-            waiting.add(pursuit.seeking)
-        done, _ = await asyncio.wait(
-            waiting, timeout=max(0.0, until - self._clock()), return_when=asyncio.FIRST_COMPLETED
-        )
+        loop = asyncio.get_running_loop()
+        pursuit.news = loop.create_future()  # asyncio.wait costs as much as all else here together
+        timer = loop.call_later(max(0.0, until - self._clock()), pursuit.tell)
+        try:
+            await pursuit.news
+        finally:
+            timer.cancel()
+        done: set[asyncio.Task[Any]] = {task for task in pursuit.running if task.done()}
+        if pursuit.seeking and pursuit.seeking.done():
+            done.add(pursuit.seeking)
         return done
 
     def _take(self, pursuit: _Pursuit, done: set[asyncio.Task[Any]]) -> Outcome | None:
@@ -213,6 +224,7 @@ class Dispatcher:
                 ),
                 name=f"again-{job.frame}",
             )
+            pursuit.seeking.add_done_callback(lambda _: pursuit.tell())
 
     def _give_up(self, pursuit: _Pursuit) -> None:
         """Let go of what is still under way. A single node's late answer is waited for: it tells its time."""
@@ -224,8 +236,9 @@ class Dispatcher:
             if pursuit.seeking.done() and not pursuit.seeking.cancelled() and (unused := pursuit.seeking.result()):
                 self._pool.release(unused)
 
-    def _forget(self, task: Attempt) -> None:
+    def _note_end(self, pursuit: _Pursuit, task: Attempt) -> None:
         self._attempts.discard(task)
+        pursuit.tell()
         if not task.cancelled():
             task.exception()  # seen here for attempts that lost their race; run() looks at the others
 

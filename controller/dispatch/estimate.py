@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 EWMA_WEIGHT = 0.2
 OUTLIER = 4.0
@@ -12,8 +12,7 @@ HALF_LIFE_S = 20.0
 """After so long without a frame an estimate is believed half as much."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True):
     """A node's time for a frame of one model or stage: a moving average that ages.
 
     A node that was slow once, at its first frame or while it was hot, would otherwise never be asked again. So an

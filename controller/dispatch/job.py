@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from controller.dispatch.candidate import Chain
 from controller.dispatch.line import Rank
@@ -13,8 +14,7 @@ from wire.messages import Answer
 from wire.tiles import Region, TileReport, Tiles
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """One frame for one model."""
 
     frame: str
@@ -29,8 +29,7 @@ class Job:
     cached: bool = False  # an answer that was given before will do
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """An answer and what it took."""
 
     answer: Answer

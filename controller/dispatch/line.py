@@ -55,6 +55,9 @@ class Line(Generic[W]):
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
+    def __bool__(self) -> bool:
+        return any(self._waiting.values())
+
     def count(self, rank: Rank) -> int:
         """Return how many of a rank wait."""
         return len(self._waiting[rank])
@@ -81,7 +84,7 @@ class Line(Generic[W]):
 
     def must_wait(self, rank: Rank, model: str) -> bool:
         """Tell whether a newcomer has somebody before them who wants the same model."""
-        return any(
+        return bool(self) and any(
             who.model == model
             for other, waiting in self._waiting.items()
             if other <= rank or self._is_due(other)

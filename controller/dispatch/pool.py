@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import msgspec
 
 from controller.dispatch.candidate import SLOTS, Chain, Flight, Role, Route, choose, find_route, window
 from controller.dispatch.estimate import Estimate
@@ -18,14 +19,14 @@ from wire.headers import Hop
 Ban = tuple[str, Chain]
 """A node that is not to be taken for a chain; for another it may be."""
 
-Staff = tuple[Chain, Sequence[Sequence[Seat]]]
-"""What can run a model, and for each stage who may."""
+Staffed = Sequence[tuple[Chain, Sequence[Sequence[Seat]]]]
+"""Chains that have a node for each stage, and the nodes of each."""
 
 NOBODY: frozenset[str] = frozenset()
 NO_BANS: frozenset[Ban] = frozenset()
 
 
-class Slot(NamedTuple):
+class Slot(msgspec.Struct, frozen=True):
     """The right to send one frame along an itinerary. Give it back with :meth:`Pool.release`."""
 
     number: int
@@ -41,7 +42,7 @@ class Slot(NamedTuple):
         return tuple(hop.node for hop in self.hops)
 
 
-class Spent(NamedTuple):
+class Spent(msgspec.Struct, frozen=True):
     """What an answer tells of the time it took, in seconds."""
 
     service_s: tuple[float, ...]  # one a stage: the nodes' own time, without their queues
@@ -63,7 +64,7 @@ class Pool:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._seats: dict[str, Seat] = {}
-        self._chains: dict[str, dict[Chain, tuple[list[Seat], ...]]] = {}  # of each model: the seats of each stage
+        self._chains: dict[str, Staffed] = {}  # of each model; looked up anew after every change of seats
         self._travel: dict[Chain, Estimate] = {}  # of cut models: the time of a frame's hops together
         self.standby: Callable[[str], Collection[str]] = lambda _model: NOBODY  # nodes that only stand by for a model
         self.spares: Callable[[str], Collection[str]] = lambda _model: NOBODY  # whose whole model is a last resort
@@ -76,10 +77,9 @@ class Pool:
         if seat is None or seat.session != session:
             self._seats[node] = seat = Seat(node, session, {})
             self._chains.clear()
-        if seat.offers != offers:
-            seat.offers = dict(offers)
+        if seat.offers != offers or seat.barred:
+            seat.offers, seat.barred = dict(offers), False
             self._chains.clear()
-        seat.barred = False
         for role, seconds in service_s.items():
             if seconds > 0:
                 seat.service.setdefault(role, Estimate(seconds, self._clock()))
@@ -94,6 +94,7 @@ class Pool:
         """Give a node no more work until it is seated again: it failed fast, and would draw all work to itself."""
         if seat := self._seats.get(node):
             seat.barred = True
+            self._chains.clear()
 
     def is_barred(self, node: str) -> bool:
         """Tell whether a node that has a seat gets no work."""
@@ -226,29 +227,30 @@ class Pool:
         self._line.leave(waiter)
         return None
 
-    def _staffed(self, model: str, without: frozenset[Ban]) -> Iterator[Staff]:
-        """Yield the chains that have a node for each stage, and those nodes."""
+    def _staffed(self, model: str, without: frozenset[Ban]) -> Staffed:
+        """Return the chains that have a node for each stage, and those nodes."""
         if not self._chains:
-            self._chains = _index(self._seats.values())
-        for chain, stages in self._chains.get(model, {}).items():
-            usable = [
-                [seat for seat in seats if not seat.barred and (not without or (seat.node, chain) not in without)]
-                for seats in stages
-            ]
-            if all(usable):
-                yield chain, usable
+            self._chains = _index(seat for seat in self._seats.values() if not seat.barred)
+        found = self._chains.get(model, ())
+        if not without:
+            return found
+        left = (
+            (chain, [[seat for seat in seats if (seat.node, chain) not in without] for seats in stages])
+            for chain, stages in found
+        )
+        return [(chain, stages) for chain, stages in left if all(stages)]
 
-    def _without_spares(self, model: str, staffed: Iterable[Staff]) -> Iterable[Staff]:
+    def _without_spares(self, model: str, staffed: Staffed) -> Staffed:
         """Leave out whole models that are a last resort, wherever something else has a node for each stage."""
         spares = self.spares(model)
         if not spares:
             return staffed
-        found, rest = list(staffed), []
-        for chain, stages in found:
+        rest = []
+        for chain, stages in staffed:
             kept = stages if chain.cut is not None else [[seat for seat in stages[0] if seat.node not in spares]]
             if all(kept):
                 rest.append((chain, kept))
-        return rest or found
+        return rest or staffed
 
     def _without_standby(self, model: str, usable: Sequence[Sequence[Seat]]) -> Sequence[Sequence[Seat]]:
         """Leave out who only stands by, wherever a stage has somebody else."""
@@ -259,11 +261,12 @@ class Pool:
 
     def _grant(self, model: str, without: frozenset[Ban], avoid: frozenset[str]) -> Slot | None:
         now = self._clock()
-        routes = (
-            self._find_route(chain, self._without_standby(model, stages), avoid, now)
-            for chain, stages in self._without_spares(model, self._staffed(model, without))
-        )
-        chosen = choose(route for route in routes if route is not None)
+        routes = []
+        for chain, stages in self._without_spares(model, self._staffed(model, without)):
+            route = self._find_route(chain, self._without_standby(model, stages), avoid, now)
+            if route is not None:
+                routes.append(route)
+        chosen = choose(routes)
         if chosen is None:
             return None
         seats = [self._seats[hop.node] for hop in chosen.hops]
@@ -311,7 +314,7 @@ class Pool:
 
     def _serve_waiters(self) -> None:
         """Grant what can be granted, in turn; who cannot be served does not hold up those of other models."""
-        while found := self._serve_one():
+        while self._line and (found := self._serve_one()):
             waiter, slot = found
             self._line.serve(waiter, lambda other, slot=slot: self._could_have(other, slot))  # type: ignore[misc]
             waiter.future.set_result(slot)
@@ -336,12 +339,15 @@ class Pool:
         return any(role.chain.model == waiter.model for seat in seats for role in seat.offers)
 
 
-def _index(seats: Iterable[Seat]) -> dict[str, dict[Chain, tuple[list[Seat], ...]]]:
-    """Return, for each model, the chains that somebody offers a stage of, with the seats of each stage."""
-    found: dict[str, dict[Chain, tuple[list[Seat], ...]]] = {}
+def _index(seats: Iterable[Seat]) -> dict[str, Staffed]:
+    """Return, for each model, the chains that have a seat for each stage, and those seats."""
+    found: dict[Chain, tuple[list[Seat], ...]] = {}
     for seat in seats:
         for role in seat.offers:
-            chains = found.setdefault(role.chain.model, {})
-            stages = chains.setdefault(role.chain, tuple([] for _ in range(role.chain.stages)))
+            stages = found.setdefault(role.chain, tuple([] for _ in range(role.chain.stages)))
             stages[role.stage].append(seat)
-    return found
+    staffed: dict[str, list[tuple[Chain, Sequence[Sequence[Seat]]]]] = {}
+    for chain, stages in found.items():
+        if all(stages):
+            staffed.setdefault(chain.model, []).append((chain, stages))
+    return dict(staffed)

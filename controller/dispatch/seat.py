@@ -42,8 +42,9 @@ class Seat:
         """Return the same by what was measured last, which patience goes by: it does not believe in ageing."""
         if not self.in_flight:
             return Candidate(self.node, True, 0.0, self.service_s(role))
-        services = {known: estimate.seconds for known, estimate in self.service.items()}
-        return Candidate(self.node, True, backlog_s(self.in_flight.values(), services, now), self.service_s(role))
+        flights = self.in_flight.values()
+        services = {flight.role: self.service_s(flight.role) for flight in flights}
+        return Candidate(self.node, True, backlog_s(flights, services, now), self.service_s(role))
 
     def _count(self, role: Role) -> int:
         """How many frames stand against the window: whole models share a node's, each stage of a cut has its own."""

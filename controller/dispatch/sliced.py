@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -59,7 +58,7 @@ class SlicedDispatcher:
                 self._pool.release(slot)
             raise
         boxes = lay_tiles(info, tiles)
-        jobs = [replace(job, region=box, tiles=None) for box in boxes]
+        jobs = [msgspec.structs.replace(job, region=box, tiles=None) for box in boxes]
         used = asyncio.Event()
         ways = [self._dispatcher.infer(each) for each in jobs[1:]]
         ways.insert(0, self._begin(jobs[0], slot, waited_s, used))
@@ -139,7 +138,8 @@ def join_outcomes(outcomes: Sequence[Outcome], boxes: Sequence[Box], info: Pictu
         for box, outcome in zip(boxes, outcomes, strict=True)
     )
     redone = any(outcome.redone for outcome in outcomes)
-    return replace(slowest, answer=answer, redone=redone, tiles=reports)
+    joined: Outcome = msgspec.structs.replace(slowest, answer=answer, redone=redone, tiles=reports)
+    return joined
 
 
 def _measure(outcome: Outcome) -> float:

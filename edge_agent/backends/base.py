@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import msgspec
+
 from edge_agent.backends.part import WHOLE, Part
 from modelkit.manifest import Manifest
 from wire.errors import BrambleError
@@ -65,8 +67,7 @@ class LoadedModel(Protocol):
         """Let go of memory, processes and devices."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """A payload made ready for the runtime. Times in milliseconds."""
 
     width: int  # of the picture that was sent
@@ -77,16 +78,14 @@ class Prepared:
     placement: Any = None  # modelkit's: where the input lies in the picture
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(msgspec.Struct, frozen=True):
     """What a model says: exactly one of the two is set."""
 
     classes: tuple[Class, ...] | None = None
     detections: tuple[Detection, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Activations:
+class Activations(msgspec.Struct, frozen=True):
     """What a stage hands to the next one, coded as it travels."""
 
     payload: bytes

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from cli.local.broker import Broker
 from tests.agent_testing.cutting import push_stages
