@@ -49,8 +49,11 @@ async def carry_out(order: Order, load: Load, cpu: CpuMeter, meters: Path) -> Fo
     worked, spent, started = meter.read_sum(meters), cpu.read(), time.perf_counter()
     if order.window:
         seen = await load.keep(order.window, order.seconds)
-    else:
+    elif order.rate:
         seen = await load.arrive(order.rate, order.seconds, order.seed)
+    else:
+        await asyncio.sleep(order.seconds)
+        seen = Seen()
     spent, took = cpu.read() - spent, time.perf_counter() - started
     done = meter.read_sum(meters) - worked
     back_s = await killing if killing else None

@@ -8,7 +8,7 @@ from benchmarks.harness.quantiles import Quantiles
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A load to be laid on. ``window`` frames always under way, or where that is 0 ``rate`` a second."""
+    """A load to be laid on. ``window`` frames always under way, or where that is 0 ``rate`` a second; neither: none."""
 
     seconds: float
     window: int = 0

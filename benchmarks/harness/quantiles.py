@@ -10,7 +10,7 @@ from controller.results.latency import percentile
 
 
 class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Of latencies, in milliseconds; not a number where there are none."""
+    """Of latencies, in milliseconds; 0 where there are none."""
 
     p50: float
     p95: float
@@ -22,8 +22,7 @@ class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
 def summarise(latencies_s: Sequence[float]) -> Quantiles:
     """Return the quantiles of latencies in seconds, in any order."""
     if not latencies_s:
-        none = float("nan")
-        return Quantiles(p50=none, p95=none, p99=none, worst=none, mean=none)
+        return Quantiles(p50=0.0, p95=0.0, p99=0.0, worst=0.0, mean=0.0)
     found = sorted(each * 1e3 for each in latencies_s)
     return Quantiles(
         p50=percentile(found, 0.50),
