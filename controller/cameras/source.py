@@ -213,7 +213,8 @@ def _secrets(kind: Kind, target: str) -> list[str]:
     Cameras take passwords in their query, some (XMeye) in their path: ``/user=admin_password=..._channel=1.sdp``.
     """
     if kind not in NETWORK_KINDS:
-        return []
+        before, _, _ = target.rpartition("@")  # a path; but a URL that has lost its scheme looks like one
+        return [before.lstrip("/")] if ":" in before else []
     parts = urlsplit(target)
     userinfo = parts.netloc.rpartition("@")[0]
     password = userinfo.partition(":")[2]

@@ -8,12 +8,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from tests.chaos.cluster import open_local
 from tests.chaos.course import Course
 from tests.chaos.drill import DRILL, judge_drill
 from tests.chaos.load import MODEL
 from tests.chaos.report import to_html, to_markdown
 from tests.chaos.run import run
-from tests.chaos.schedule import CUTS, Kind, draw, draw_drill
+from tests.chaos.schedule import CUTS, MIXED, Kind, draw, draw_drill
+from tests.chaos.three_servers import open_three_servers
 from tests.chaos.verdict import judge
 from wire.logs import configure_logging
 
@@ -37,11 +39,14 @@ def main() -> int:
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    kinds: tuple[Kind, ...] = tuple(found.only or Kind)
+    kinds: tuple[Kind, ...] = tuple(found.only or (*MIXED, *CUTS))
     if found.count and len(kinds) != 1:
         parser.error("--count goes with one --only: a drill repeats one kind of fault")
+    if Kind.KILL_LEADER in kinds and not found.count:
+        parser.error(f"{Kind.KILL_LEADER.value!r} is a drill on three servers: say --count too")
     course = choose_drill(found, kinds[0]) if found.count else choose_mixture(found, kinds)
-    record = asyncio.run(run(course, log=found.out / "cluster.log", say=say))
+    opened = open_three_servers if kinds == (Kind.KILL_LEADER,) else open_local
+    record = asyncio.run(run(course, log=found.out / "cluster.log", say=say, opened=opened))
     findings = (*judge(record), *(judge_drill(record, kinds[0]) if found.count else ()))
     report = to_markdown(record, findings)
     (found.out / "report.md").write_text(report, "utf-8")
@@ -67,7 +72,7 @@ def choose_drill(found: argparse.Namespace, kind: Kind) -> Course:
     controllers = found.controllers or (1 if kind is Kind.CUT_CONTROLLER else 2)
     return Course(
         found.seed, 0.0, choose, nodes=nodes, controllers=controllers, pace=DRILL,
-        models=(MODEL,), guests=kind in CUTS, tapped=True,
+        models=(MODEL,), guests=kind in CUTS, tapped=kind is not Kind.KILL_LEADER,
     )  # fmt: skip
 
 

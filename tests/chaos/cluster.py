@@ -6,10 +6,10 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -66,8 +66,25 @@ class ChaosCluster:
         return found
 
 
+class Target(Protocol):
+    """What a run needs of a cluster, whatever it consists of."""
+
+    told: dict[str, Any]  # context: path of a context file; nodes: their names
+    controllers: tuple[str, ...]
+
+    def signal(self, targets: tuple[str, ...], number: int) -> None: ...
+    def processes(self) -> Iterator[tuple[str, psutil.Process]]: ...
+
+
+@asynccontextmanager
+async def open_local(course: Course, log: Path) -> AsyncIterator[Target]:
+    """Run a local cluster for the time of an ``async with``."""
+    with run_cluster(course, log) as cluster:
+        yield cluster
+
+
 @contextmanager
-def run_cluster(course: Course, *, log: Path) -> Iterator[ChaosCluster]:
+def run_cluster(course: Course, log: Path) -> Iterator[ChaosCluster]:
     """Run a cluster of simulated nodes for the time of the block; what it says goes to ``log``.
 
     Raises:

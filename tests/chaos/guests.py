@@ -12,7 +12,7 @@ import msgspec
 
 from cli.access.authority import Authority
 from cli.access.contexts import write_context
-from tests.chaos.cluster import STOP_S, ChaosCluster
+from tests.chaos.cluster import STOP_S, Target
 from tests.chaos.cut_proxy import CutProxy
 from tests.chaos.schedule import GUEST_AGENT, GUEST_CONTROLLER
 from wire.context import load_context, save_context
@@ -22,7 +22,7 @@ Ways = dict[str, CutProxy]
 
 
 @asynccontextmanager
-async def run_guests(cluster: ChaosCluster, logs: Path) -> AsyncIterator[Ways]:
+async def run_guests(cluster: Target, logs: Path) -> AsyncIterator[Ways]:
     """Run both for the time of the block; yields each one's way to the server.
 
     They run as the cluster's own do, but for their names and their ways.

@@ -26,6 +26,7 @@ BATCH = "chaos"
 DEADLINE_MS = 3000
 CHANGED = "changed"  # the camera whose configuration is changed again and again
 FIRST_CHANGE = 1000  # the deadline in milliseconds that the change of number 0 would have set
+CHANGE_S = 3.0  # a change is waited for so long, then the next one is tried
 AGAIN_S = 0.15  # from a job that the server did not take until it is submitted again
 
 
@@ -109,9 +110,11 @@ class Load:
         while True:
             number += 1
             config = CameraConfig(camera=CHANGED, url="push:", models=(MODEL,), deadline_ms=FIRST_CHANGE + number)
+            self._record.tried = number
             try:
-                await self._cluster.add_camera(config)
-            except BrambleError:
+                async with asyncio.timeout(CHANGE_S):
+                    await self._cluster.add_camera(config)
+            except (BrambleError, TimeoutError):
                 pass  # whether it was done is not known; only what was acknowledged must be there
             else:
                 self._record.changes.append((self._clock(), number))

@@ -107,5 +107,6 @@ class Record:
     beats: list[Beat] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
     changes: list[tuple[float, int]] = field(default_factory=list)  # of configuration, acknowledged: when, which
+    tried: int = 0  # changes, acknowledged or not; they are numbered from 1
     kept: int | None = None  # the change that was in force in the end
     noted: int = 0  # changes on the audit record

@@ -6,12 +6,12 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from cli.connection import open_cluster
-from tests.chaos.cluster import ChaosCluster, run_cluster
+from tests.chaos.cluster import Target, open_local
 from tests.chaos.course import CAMERAS, Clock, Course
 from tests.chaos.guests import Ways, run_guests
 from tests.chaos.load import Load
@@ -22,14 +22,17 @@ from tests.chaos.wiretap import tap
 SETTLE_S = 60.0
 CALM_S = 15.0  # after the last fault of a run that has no length of its own
 
-Watch = Callable[[ChaosCluster, Record, Clock], Awaitable[None]]
+Opener = Callable[[Course, Path], AbstractAsyncContextManager[Target]]
+Watch = Callable[[Target, Record, Clock], Awaitable[None]]
 
 
-async def run(course: Course, *, log: Path, say: Callable[[str], None], watch: Watch | None = None) -> Record:
-    """Run once and return what was seen; ``watch`` looks on until the run is over."""
+async def run(
+    course: Course, *, log: Path, say: Callable[[str], None], watch: Watch | None = None, opened: Opener = open_local
+) -> Record:
+    """Run once, on what ``opened`` gives, and return what was seen; ``watch`` looks on until the run is over."""
     record = Record(course.seed, course.seconds, CAMERAS)
     async with AsyncExitStack() as stack:
-        cluster = stack.enter_context(run_cluster(course, log=log))
+        cluster = await stack.enter_async_context(opened(course, log))
         ways = await stack.enter_async_context(run_guests(cluster, log.parent)) if course.guests else {}
         client = await stack.enter_async_context(open_cluster(cluster.told["context"]))
         started = time.monotonic()
@@ -66,7 +69,7 @@ async def run(course: Course, *, log: Path, say: Callable[[str], None], watch: W
 
 
 def _watchers(
-    course: Course, cluster: ChaosCluster, record: Record, clock: Clock, watch: Watch | None
+    course: Course, cluster: Target, record: Record, clock: Clock, watch: Watch | None
 ) -> Iterator[Coroutine[Any, Any, None]]:
     if watch is not None:
         yield watch(cluster, record, clock)
@@ -83,7 +86,7 @@ async def _finish(load: Load, course: Course, say: Callable[[str], None]) -> Non
         say("time is up, and not everything is well")
 
 
-async def _strike(cluster: ChaosCluster, ways: Ways, fault: Fault, record: Record, clock: Clock) -> None:
+async def _strike(cluster: Target, ways: Ways, fault: Fault, record: Record, clock: Clock) -> None:
     """Do what the fault says, undo it where it lasts, and take down when that was."""
     if fault.kind in CUTS:
         for target in fault.targets:

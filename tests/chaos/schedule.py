@@ -26,6 +26,7 @@ class Kind(StrEnum):
     KILL_EVERYTHING = "kill -9 everything"
     CUT_AGENT = "cut off agent"
     CUT_CONTROLLER = "cut off controller"
+    KILL_LEADER = "kill -9 leading server"
 
 
 WEIGHTS = {
@@ -42,7 +43,10 @@ CUTS = (Kind.CUT_AGENT, Kind.CUT_CONTROLLER)
 MIXED = tuple(WEIGHTS)
 """What a run of everything is drawn from."""
 BROKER = "nats-server"
+LEADER = "leader"  # of three servers, whichever it is
 GUEST_AGENT, GUEST_CONTROLLER = "far-agent", "far-controller"
+
+ONLY_TARGET = {Kind.CUT_AGENT: GUEST_AGENT, Kind.CUT_CONTROLLER: GUEST_CONTROLLER, Kind.KILL_LEADER: LEADER}
 
 PAUSES_S: dict[Kind, tuple[float, float]] = {
     Kind.KILL_AGENT: (2.0, 3.4),  # of twelve nodes: each has long been back when it is its turn again
@@ -54,6 +58,7 @@ PAUSES_S: dict[Kind, tuple[float, float]] = {
     Kind.KILL_BROKER: (12.0, 14.0),
     Kind.FREEZE_BROKER: (12.0, 14.0),
     Kind.KILL_EVERYTHING: (30.0, 35.0),
+    Kind.KILL_LEADER: (14.0, 16.0),  # it is started again after 2 s, and catches up
 }
 """In a drill, from the end of one fault to the next."""
 DRILLS_LAST_S: dict[Kind, float] = {
@@ -145,10 +150,8 @@ def _targets(kind: Kind, agents: Sequence[str], controllers: Sequence[str]) -> l
             return [(BROKER,)]
         case Kind.KILL_EVERYTHING:
             return [(BROKER, *controllers, *agents)]
-        case Kind.CUT_AGENT:
-            return [(GUEST_AGENT,)]
-        case Kind.CUT_CONTROLLER:
-            return [(GUEST_CONTROLLER,)]
+        case Kind.CUT_AGENT | Kind.CUT_CONTROLLER | Kind.KILL_LEADER:
+            return [(ONLY_TARGET[kind],)]
 
 
 def _leaves_one(fault: Fault, faults: Iterable[Fault], agents: Sequence[str], controllers: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.chaos.cluster import ChaosCluster
+from tests.chaos.cluster import Target
 from tests.chaos.course import Clock, Course, Pace
 from tests.chaos.growth import HOUR_S, Life, Sample, judge_growth
 from tests.chaos.load import MODEL
@@ -55,10 +55,10 @@ def look_at(processes: Iterable[tuple[str, psutil.Process]], lives: dict[tuple[i
 
 def watch_growth(
     lives: dict[tuple[int, float], Life], tell: Callable[[Record], None]
-) -> Callable[[ChaosCluster, Record, Clock], Awaitable[None]]:
+) -> Callable[[Target, Record, Clock], Awaitable[None]]:
     """Return what samples every process until it is cancelled, and ``tell``s now and then."""
 
-    async def watch(cluster: ChaosCluster, record: Record, clock: Clock) -> None:
+    async def watch(cluster: Target, record: Record, clock: Clock) -> None:
         for number in range(1, sys.maxsize):
             await asyncio.to_thread(look_at, cluster.processes(), lives, clock())
             if number % REPORT_EVERY == 0:

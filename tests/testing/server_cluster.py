@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from wire.context import Context
 
 READY_S = 30.0
 STOP_S = 5.0
+Start = Callable[[int], subprocess.Popen[bytes]]
 _CONFIG = """\
 server_name: {name}
 host: 127.0.0.1
@@ -23,7 +24,7 @@ port: {client}
 http: "127.0.0.1:{monitor}"
 ping_interval: "1s"
 ping_max: 2
-jetstream {{ store_dir: "{directory}" }}
+jetstream {{ store_dir: "{directory}", sync_interval: always }}
 authorization {{ user: bramble, password: for-tests-only }}
 cluster {{
   name: tests
@@ -35,10 +36,14 @@ cluster {{
 
 
 class ServerCluster:
-    """The servers; ``kill`` takes one away without a word."""
+    """The servers; ``kill`` takes one away without a word, ``start`` brings it back with what it stored."""
 
-    def __init__(self, processes: list[subprocess.Popen[bytes]], clients: list[int]) -> None:
+    def __init__(
+        self, processes: list[subprocess.Popen[bytes]], clients: list[int], monitors: list[int], start: Start
+    ) -> None:
         self._processes = processes
+        self._start = start
+        self.monitors = monitors  # ports
         urls = ",".join(f"nats://bramble:for-tests-only@127.0.0.1:{port}" for port in clients)
         self.context = Context(url=urls)
 
@@ -47,6 +52,11 @@ class ServerCluster:
         process = self._processes[int(name.removeprefix("server")) - 1]
         process.kill()
         process.wait(STOP_S)
+
+    def start(self, name: str) -> None:
+        """Start a server that was killed; it is not ready when this returns."""
+        number = int(name.removeprefix("server")) - 1
+        self._processes[number] = self._start(number)
 
 
 @asynccontextmanager
@@ -63,13 +73,12 @@ async def server_cluster(directory: Path) -> AsyncIterator[ServerCluster]:
     clients, monitors, routes = ports[:3], ports[3:6], ports[6:]
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        for number in range(3):
-            config = _write_config(directory, number, clients[number], monitors[number], routes)
-            processes.append(_start(server, config))
+        configs = [_write_config(directory, n, clients[n], monitors[n], routes) for n in range(3)]
+        processes += [_start(server, config) for config in configs]
         async with asyncio.timeout(READY_S):
             for monitor in monitors:
                 await _wait_healthy(monitor)
-        yield ServerCluster(processes, clients)
+        yield ServerCluster(processes, clients, monitors, lambda number: _start(server, configs[number]))
     finally:
         for process in processes:
             process.kill()

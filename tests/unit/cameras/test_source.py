@@ -160,6 +160,15 @@ def test_any_text_after_a_known_beginning_is_a_source_or_a_bad_source(beginning:
         assert error.remedy  # noqa: PT017 - both outcomes are right, nothing else is
 
 
+@pytest.mark.parametrize(
+    "text", ["//admin:hunter22@10.0.0.5:554/s", "/admin:hunter22@10.0.0.5/", "file:///u:hunter22@h/s"]
+)
+def test_a_url_that_lost_its_scheme_is_a_path_and_shows_no_password_all_the_same(text: str) -> None:
+    source = parse_source(text)
+    assert source.kind in {"file", "directory"}
+    assert "hunter22" not in f"{source} {source!r} {source.conceal(f'cannot open {text}')}"
+
+
 def test_a_path_longer_than_any_file_name_may_be_is_a_file_that_is_not_there() -> None:
     assert parse_source("/" + "x" * 300).kind == "file"
 

@@ -10,10 +10,9 @@ from tests.chaos.schedule import (
     CUTS,
     DRILLS_LAST_S,
     FREEZES,
-    GUEST_AGENT,
-    GUEST_CONTROLLER,
     LAST_S,
     MIXED,
+    ONLY_TARGET,
     PAUSES_S,
     Fault,
     Kind,
@@ -89,8 +88,7 @@ def test_a_drill_repeats_one_kind_and_lets_each_be_over_before_the_next(
         "c1",
         "c2",
         *agents,
-        GUEST_AGENT,
-        GUEST_CONTROLLER,
+        *ONLY_TARGET.values(),
     }
 
 

@@ -41,6 +41,7 @@ def make_record() -> Record:
         changes=[(2.0, 1), (4.0, 3)],
         kept=3,
         noted=2,
+        tried=4,
     )
 
 
@@ -101,7 +102,11 @@ def never_recover(record: Record) -> None:
 
 
 def revert(record: Record) -> None:
-    record.kept = 2
+    record.kept = 7
+
+
+def revert_long_ago(record: Record) -> None:
+    record.kept = 1  # which was acknowledged, and followed by another that was
 
 
 def keep_quiet(record: Record) -> None:
@@ -112,6 +117,7 @@ def keep_quiet(record: Record) -> None:
     ("harm", "claim"),
     [
         (revert, "every change that was acknowledged is in force and on the record"),
+        (revert_long_ago, "every change that was acknowledged is in force and on the record"),
         (keep_quiet, "every change that was acknowledged is in force and on the record"),
         (lose, "every job that was taken has an outcome"),
         (leave, "every job that was taken has an outcome"),
