@@ -27,6 +27,7 @@ from benchmarks.thin_link import thin_link
 from cli.push import push_model
 from cli.saturation import saturate
 from modelkit.library import Library
+from modelkit.manifest import Manifest
 from models import recipes
 from wire.plans import PlanOption, PlanRequest
 
@@ -81,15 +82,10 @@ class Row:
 
 async def try_cluster(name: str, setup: Setup, model: str, seconds: float) -> Row:
     """Start the cluster, plan, apply, measure."""
-    library = Library(Path(os.environ.get("BRAMBLE_LIBRARY") or ROOT / ".cache" / "library"))
-    manifest = recipes.build(model, library, print)
-    known = manifest.known_answer
-    if known is None:
-        raise SystemExit(f"{model} has no known picture")
-    picture = library.path(known.sha256).read_bytes()
+    library, manifest, picture = find_model(model)
     names = [f"node-{number}" for number, _ in enumerate(setup.shares, 1)]
     with open_quotas() as quotas:
-        async with _start(setup, names, quotas) as bench:
+        async with start_nodes(setup, names, quotas) as bench:
             await push_model(bench.cluster, manifest, library, print, key=None)
             ready = len(names) if setup.small_mib is None else 1
             await bench.wait_for(
@@ -100,7 +96,7 @@ async def try_cluster(name: str, setup: Setup, model: str, seconds: float) -> Ro
                 quotas.limit(node, share)
             request = PlanRequest(model=model, stages=setup.stages)
             report = await bench.cluster.apply_plan(request)
-            await bench.wait_until(lambda: _is_in_force(bench, model), within=READY_S)
+            await bench.wait_until(lambda: is_in_force(bench, model), within=READY_S)
             option = report.options[0]
             window = 2 + 3 * len(names)
             if setup.throttled is not None:
@@ -119,8 +115,17 @@ async def try_cluster(name: str, setup: Setup, model: str, seconds: float) -> Ro
     )  # fmt: skip
 
 
+def find_model(name: str) -> tuple[Library, Manifest, bytes]:
+    """Return the library, a model in it, built where it is not there yet, and its known picture."""
+    library = Library(Path(os.environ.get("BRAMBLE_LIBRARY") or ROOT / ".cache" / "library"))
+    manifest = recipes.build(name, library, print)
+    if manifest.known_answer is None:
+        raise SystemExit(f"{name} has no known picture")
+    return library, manifest, library.path(manifest.known_answer.sha256).read_bytes()
+
+
 @contextlib.asynccontextmanager
-async def _start(setup: Setup, names: list[str], quotas: Quotas) -> AsyncIterator[BenchCluster]:
+async def start_nodes(setup: Setup, names: list[str], quotas: Quotas) -> AsyncIterator[BenchCluster]:
     """Start the nodes one processor each, and the last one behind its link."""
     async with contextlib.AsyncExitStack() as stack:
         bench = await stack.enter_async_context(open_cluster([]))
@@ -146,7 +151,8 @@ async def _start(setup: Setup, names: list[str], quotas: Quotas) -> AsyncIterato
         yield bench
 
 
-async def _is_in_force(bench: BenchCluster, model: str) -> bool:
+async def is_in_force(bench: BenchCluster, model: str) -> bool:
+    """Tell whether the model's plan alone serves."""
     plan = (await bench.cluster.show_plan(model)).plan
     return plan is not None and plan.settled
 

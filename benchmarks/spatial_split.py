@@ -66,14 +66,17 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a layout took for a frame, in milliseconds: the median, and where it went."""
+    """What a layout took for a frame, in milliseconds: medians, and where they went, as the stages say."""
 
     way: str
     latency_ms: float
     p90_ms: float
+    picture_ms: float  # decoding and preprocessing it, on the node of the slowest part
     front_ms: float  # of the slowest part: its inference
+    packing_ms: float  # making the message of its activations, and reading and merging them at the other end
     rest_ms: float
-    other_ms: float  # decoding, preprocessing, merging, queues and the network
+    queue_ms: float  # between the threads of both nodes
+    messages_ms: float  # what is left: the way to the nodes, between them and back, handling included
     share: float  # of the single node's latency
 
 
@@ -215,11 +218,25 @@ def read(answer: Answer) -> object:
 def summarise(way: Way, taken: Sequence[tuple[Answer, float]], single_ms: float) -> Row:
     """Make a row of all frames of a layout."""
     latency = statistics.median(spent for _, spent in taken)
-    fronts = [max((stage.infer_ms for stage in answer.stages[:-1]), default=0.0) for answer, _ in taken]
-    rests = [answer.stages[-1].infer_ms if answer.stages else answer.timings.infer_ms for answer, _ in taken]
-    front, rest = statistics.median(fronts), statistics.median(rests)
-    p90 = statistics.quantiles((spent for _, spent in taken), n=10)[-1]
-    return Row(way.name, latency, p90, front, rest, latency - front - rest, latency / (single_ms or latency))
+    spent = [explain(answer) for answer, _ in taken]
+    picture, front, packing, rest, queue = (statistics.median(each) for each in zip(*spent, strict=True))
+    p90 = statistics.quantiles((each for _, each in taken), n=10)[-1]
+    messages = latency - picture - front - packing - rest - queue
+    return Row(
+        way.name, latency, p90, picture, front, packing, rest, queue, messages, latency / (single_ms or latency)
+    )  # fmt: skip
+
+
+def explain(answer: Answer) -> tuple[float, float, float, float, float]:
+    """Return the milliseconds of picture, front, packing, rest and queues on the way that a frame waited for."""
+    if not answer.stages:
+        spent = answer.timings
+        return spent.decode_ms + spent.preprocess_ms, 0.0, spent.postprocess_ms, spent.infer_ms, spent.queue_ms
+    slowest = max(answer.stages[:-1], key=lambda each: each.queue_ms + each.busy_ms)
+    last = answer.stages[-1]
+    packing = slowest.postprocess_ms + last.decode_ms + last.preprocess_ms + last.postprocess_ms
+    picture = slowest.decode_ms + slowest.preprocess_ms
+    return picture, slowest.infer_ms, packing, last.infer_ms, slowest.queue_ms + last.queue_ms
 
 
 async def measure(model: str, variant: str, cuts: Sequence[int], frames: int, share: float) -> list[Row]:
@@ -277,10 +294,14 @@ def main() -> None:
     table = Table(
         title=f"{options.model} {options.variant}, one frame at a time, nodes with {options.share:.0%} of a processor"
     )
-    for column in ("layout", "median ms", "p90", "slowest part", "rest", "other", "of one node"):
+    columns = ("layout", "median ms", "p90", "picture", "front", "packing", "rest", "queues", "messages", "of one node")
+    for column in columns:
         table.add_column(column, justify="left" if column == "layout" else "right")
     for row in rows:
-        numbers = (row.latency_ms, row.p90_ms, row.front_ms, row.rest_ms, row.other_ms)
+        numbers = (
+            row.latency_ms, row.p90_ms, row.picture_ms, row.front_ms, row.packing_ms, row.rest_ms, row.queue_ms,
+            row.messages_ms,
+        )  # fmt: skip
         table.add_row(row.way, *(f"{each:.1f}" for each in numbers), f"{row.share:.0%}")
     Console(width=120).print(table)
 
