@@ -23,7 +23,7 @@ from benchmarks.frame_path.table import print_summaries
 from benchmarks.harness.record import write_record
 
 SHORT = Spans()
-FULL = Spans(one=3.0, full=4.0, half=4.0, idle=2.0, kill=5.0)
+FULL = Spans(one=3.0, full=4.0, half=4.0, kill=5.0)
 USUAL = "bramble,bramble-tls,bramble-requests,grpc-aio,grpc-uvloop,grpc-threads"
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--contenders", default=USUAL, help=f"any of {', '.join(CONTENDERS)}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tries", type=int, default=TRIES, help="of a load that the machine disturbs")
-    parser.add_argument("--full", action="store_true", help="half load, idle and kill -9 too")
+    parser.add_argument("--full", action="store_true", help="half load and kill -9 too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     given = parser.parse_args()
     names = given.contenders.split(",")

@@ -37,7 +37,7 @@ class Spans(msgspec.Struct, frozen=True, kw_only=True):
     one: float = 3.0  # one frame under way
     full: float = 4.0  # eight
     half: float = 0.0  # at random times, half as many as the bare loops do
-    idle: float = 0.0  # nothing asked
+    idle: float = 2.0  # nothing asked
     kill: float = 0.0  # eight under way, one worker is killed
 
 
@@ -62,8 +62,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     start_s: float  # from nothing to the first answer
     one: Between
     full: Between
+    idle: Found
     half: Between | None = None
-    idle: Found | None = None
     kill: Found | None = None
 
 
@@ -190,15 +190,14 @@ def run_once(name: str, bare: BareLoops, spans: Spans, *, seed: int, tries: int)
         full = run_between(
             run_all, lambda _bare: driver.carry_out(Order(seconds=spans.full, window=WINDOW)), tries=tries
         )
-        half = idle = kill = None
+        idle = driver.carry_out(Order(seconds=spans.idle))
+        half = kill = None
         if spans.half:
             half = run_between(
                 run_all,
                 lambda bare: driver.carry_out(Order(seconds=spans.half, rate=bare.rate / 2, seed=seed)),
                 tries=tries,
             )
-        if spans.idle:
-            idle = driver.carry_out(Order(seconds=spans.idle))
         if spans.kill:
             kill = driver.carry_out(Order(seconds=spans.kill, window=WINDOW, kill_after_s=1.0))
         return Run(contender=name, start_s=driver.start_s, one=one, full=full, half=half, idle=idle, kill=kill)

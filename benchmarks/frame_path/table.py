@@ -12,7 +12,8 @@ from benchmarks.frame_path.summary import Summary
 
 _COLUMNS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("messaging CPU, ms", lambda each: f"{each.messaging_ms:.2f}"),
-    ("at one in flight", lambda each: f"{each.messaging_one_ms:.2f}"),
+    ("of the job's", lambda each: f"{each.messaging_share:.0%}"),
+    ("idle, % of a core", lambda each: f"{each.idle_cpu * 100:.1f}"),
     ("added at one, ms", lambda each: f"{each.one_added_ms:.2f}"),
     ("outside the job", lambda each: f"{each.one_outside_ms:.2f}"),
     ("p99/p50 at one", lambda each: f"{each.one_p99_over_p50:.2f}"),
@@ -28,7 +29,6 @@ _FULL: tuple[tuple[str, Callable[[Summary], str]], ...] = (
         "half load p50/95/99",
         lambda each: f"{each.half_p50_ms or 0:.0f}/{each.half_p95_ms or 0:.0f}/{each.half_p99_ms or 0:.0f}",
     ),
-    ("idle, % of a core", lambda each: f"{(each.idle_cpu or 0) * 100:.1f}"),
     ("kill -9: failed", lambda each: f"{each.kill_failed}"),
     ("done twice", lambda each: f"{each.kill_repeated}"),
     ("worst, ms", lambda each: f"{each.kill_worst_ms or 0:.0f}"),
@@ -40,7 +40,7 @@ def print_summaries(summaries: Sequence[Summary]) -> None:
     """Print one row a contender, and a second table where the full set was measured."""
     _print("One frame's way: medians of the rounds", _COLUMNS, summaries)
     if any(each.kill_failed is not None for each in summaries):
-        _print("Half load, nothing to do, and a worker killed", _FULL, summaries)
+        _print("Half load, and a worker killed", _FULL, summaries)
 
 
 def _print(title: str, columns: Sequence[tuple[str, Callable[[Summary], str]]], summaries: Sequence[Summary]) -> None:

@@ -68,7 +68,6 @@ def _judge_frame_path(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Verdict
         yield Verdict(what="p99 over p50 at half load", measured=ratio, bound=2.5, unit="x")
     if ours.get("kill_failed") is not None:
         yield Verdict(what="kill -9 with 8 in flight: failed", measured=ours["kill_failed"], bound=0)
-        yield Verdict(what="kill -9: answered twice or done twice", measured=ours["kill_repeated"], bound=0)
         yield Verdict(what="kill -9: the worst frame", measured=ours["kill_worst_ms"], bound=300.0, unit="ms")
         back = ours["kill_back_s"]
         yield Verdict(what="kill -9: a second worker is back", measured=_number(back), bound=1.0, unit="s")

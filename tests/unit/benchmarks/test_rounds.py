@@ -36,6 +36,12 @@ def make_between(drift: float = 0.0, **changed: object) -> Between:
     return Between(found=make_found(**changed), bare=make_bare(200.0), drift=drift, tries=1)
 
 
+def make_run(**changed: object) -> Run:
+    idle = make_found(answered=0, asked=0, job_frames=0, job_cpu_s=0.0, cpu_s=0.05)
+    plain = {"contender": "x", "start_s": 1.0, "one": make_between(), "full": make_between(), "idle": idle}
+    return Run(**(plain | changed))  # type: ignore[arg-type]
+
+
 def test_a_load_on_a_quiet_machine_is_laid_on_once() -> None:
     rates = iter((100.0, 95.0))
     between = run_between(lambda: make_bare(next(rates)), lambda _bare: make_found())
@@ -64,9 +70,17 @@ def test_messaging_is_what_the_workers_did_not_spend_on_the_job() -> None:
     assert messaging_ms(make_found(cpu_s=1.2, job_cpu_s=1.0, job_frames=100)) == pytest.approx(2.0)
 
 
+def test_what_processes_take_when_idle_is_told_apart_from_what_frames_cost() -> None:
+    found = summarise_runs([make_run(full=make_between(cpu_s=1.15, job_cpu_s=1.0, job_frames=100))])
+    assert found.idle_cpu == pytest.approx(0.05)
+    assert found.messaging_whole_ms == pytest.approx(1.5)
+    assert found.messaging_ms == pytest.approx(1.0)
+    assert found.messaging_share == pytest.approx(0.1)
+
+
 def test_disturbed_loads_do_not_count_where_there_are_quiet_ones() -> None:
     runs = [
-        Run(contender="x", start_s=1.0, one=make_between(), full=make_between(drift, answered=answered))
+        make_run(full=make_between(drift, answered=answered))
         for drift, answered in ((0.0, 180), (0.5, 20), (0.05, 182))
     ]
     found = summarise_runs(runs)
@@ -75,13 +89,13 @@ def test_disturbed_loads_do_not_count_where_there_are_quiet_ones() -> None:
 
 
 def test_a_worker_that_never_came_back_is_not_left_out() -> None:
-    runs = [Run(contender="x", start_s=1.0, one=make_between(), full=make_between(), kill=make_found(back_s=None))]
+    runs = [make_run(kill=make_found(back_s=None))]
     assert summarise_runs(runs).kill_back_s == float("inf")
 
 
 def test_frames_done_twice_after_a_kill_are_counted() -> None:
     kill = make_found(asked=100, job_frames=102, back_s=1.0)
-    runs = [Run(contender="x", start_s=1.0, one=make_between(), full=make_between(), kill=kill)]
+    runs = [make_run(kill=kill)]
     assert summarise_runs(runs).kill_repeated == 2
 
 
