@@ -37,7 +37,8 @@ async def connect_patiently(
         bus: Bus | None = None
         while bus is None and not stop.is_set():
             try:
-                bus = await stack.enter_async_context(Bus.connect(context, name=name))
+                async with _until(stop):
+                    bus = await stack.enter_async_context(Bus.connect(context, name=name))
             except (BusError, NotAuthorisedError) as error:
                 pause = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads programs that come up together
                 _log.warning(
@@ -47,12 +48,34 @@ async def connect_patiently(
                 notifier.tell("EXTEND_TIMEOUT_USEC=60000000", "STATUS=waiting for the NATS server")
                 await _wait(stop, pause)
                 delay = min(LAST_DELAY_S, delay * 2)
-            else:
+                continue
+            if bus is not None:
                 _log.info("connected", extra={"action": "connect", "context": repr(context)})
                 bus.call_on_end(stop.set)
         yield bus
         if bus is not None and bus.ended is not None:
             raise bus.ended
+
+
+@asynccontextmanager
+async def _until(stop: asyncio.Event) -> AsyncIterator[None]:
+    """Cut the body short, without an error, when told to stop: a server that froze would have us wait for seconds."""
+    guard = asyncio.timeout(None)
+
+    async def cut() -> None:
+        await stop.wait()
+        guard.reschedule(asyncio.get_running_loop().time())
+
+    try:
+        async with guard:
+            cutting = asyncio.create_task(cut(), name="stop-connecting")
+            try:
+                yield
+            finally:
+                cutting.cancel()
+    except TimeoutError:
+        if not guard.expired():
+            raise
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
