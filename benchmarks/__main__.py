@@ -25,7 +25,7 @@ from benchmarks.harness.chart import draw
 
 QUICK = {
     "frame_path": ("--contenders", "bramble,grpc-uvloop,mosec"),
-    "unequal_nodes": ("--seconds", "2.5"),
+    "unequal_nodes": ("--seconds", "2"),
     "control": ("--seconds", "3"),
     "cold_paths": ("--rounds", "1"),
 }

@@ -10,6 +10,7 @@ to three times. Figures are medians over the rounds.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from benchmarks.frame_path.summary import Summary, summarise_runs
 from benchmarks.frame_path.table import print_summaries
 from benchmarks.harness.record import write_record
 
-SHORT = Spans()
+SHORT = Spans(warm=0.5, one=2.0, full=3.0, idle=1.0)
 FULL = Spans(one=3.0, full=4.0, half=4.0, kill=5.0)
 USUAL = "bramble,bramble-tls,bramble-requests,grpc-aio,grpc-uvloop,grpc-threads"
 
@@ -44,6 +45,7 @@ def main() -> None:
     names = given.contenders.split(",")
     if unknown := set(names) - set(CONTENDERS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(CONTENDERS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # with all that was started
     build_job(find_library())
     runs: dict[str, list[Run]] = {name: [] for name in names}
     with open_bare() as bare:
