@@ -34,7 +34,7 @@ def say(line: str) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; exits with 1 where frames failed that nobody's death explains: such figures mean nothing."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--contenders", default=USUAL, help=f"any of {', '.join(CONTENDERS)}")
     parser.add_argument("--rounds", type=int, default=3)
@@ -54,7 +54,16 @@ def main() -> None:
             runs[run.contender].append(run)
             if given.json:  # each time: rounds are long, and may be ended
                 write_record(given.json, "frame_path", summarise_all(runs), runs)
+            for failure in list_failures(run):
+                say(f"{run.contender} failed: {failure}")
     print_summaries(summarise_all(runs))
+    raise SystemExit(int(any(each.failed for each in summarise_all(runs))))
+
+
+def list_failures(run: Run) -> list[str]:
+    """Return what was said of frames that failed though nobody was killed."""
+    loads = [run.one, run.full, *([run.half] if run.half else [])]
+    return sorted({failure for load in loads for failure in load.found.failures})
 
 
 def summarise_all(runs: Mapping[str, Sequence[Run]]) -> list[Summary]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -42,9 +43,15 @@ async def serve_in_loop(job: Job, address: str) -> None:
 
 
 def serve_in_threads(job: Job, address: str) -> None:
-    """Serve with a pool of threads."""
+    """Serve with a pool of threads; a runtime takes one at a time, while the other thread sends and receives."""
+    alone = threading.Lock()
+
+    def infer(picture: bytes, _context: Any) -> bytes:
+        with alone:
+            return job(picture)
+
     server = grpc.server(ThreadPoolExecutor(IN_FLIGHT), options=OPTIONS)
-    server.add_generic_rpc_handlers((handle(lambda picture, _context: job(picture)),))
+    server.add_generic_rpc_handlers((handle(infer),))
     server.add_insecure_port(address)
     server.start()
     server.wait_for_termination()
