@@ -190,7 +190,6 @@ def run_once(name: str, bare: BareLoops, spans: Spans, *, seed: int, tries: int)
         full = run_between(
             run_all, lambda _bare: driver.carry_out(Order(seconds=spans.full, window=WINDOW)), tries=tries
         )
-        idle = driver.carry_out(Order(seconds=spans.idle))
         half = kill = None
         if spans.half:
             half = run_between(
@@ -198,6 +197,7 @@ def run_once(name: str, bare: BareLoops, spans: Spans, *, seed: int, tries: int)
                 lambda bare: driver.carry_out(Order(seconds=spans.half, rate=bare.rate / 2, seed=seed)),
                 tries=tries,
             )
+        idle = driver.carry_out(Order(seconds=spans.idle))  # late: a start has consequences for some seconds
         if spans.kill:
             kill = driver.carry_out(Order(seconds=spans.kill, window=WINDOW, kill_after_s=1.0))
         return Run(contender=name, start_s=driver.start_s, one=one, full=full, half=half, idle=idle, kill=kill)
