@@ -25,6 +25,7 @@ TRIES = 3
 BARE_S = 1.0
 START_S = 150.0
 END_S = 30.0
+LAST_WORDS = 8  # lines
 WINDOW = 8  # frames under way
 
 Say = Callable[[str], None]
@@ -67,6 +68,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     kill: Found | None = None
 
 
+class ContenderError(RuntimeError):
+    """A contender did not start, or ended; the message has its last words."""
+
+
 class Driver:
     """The process that asks a contender."""
 
@@ -78,7 +83,7 @@ class Driver:
         """Lay on a load.
 
         Raises:
-            RuntimeError: the contender's process ended.
+            ContenderError: the contender's process ended.
 
         """
         assert self._process.stdin is not None
@@ -92,7 +97,7 @@ def open_driver(name: str) -> Iterator[Driver]:
     """Start a contender, for the time of a ``with``.
 
     Raises:
-        RuntimeError: it did not start; the message has its last words.
+        ContenderError: it did not start.
 
     """
     with tempfile.TemporaryDirectory(prefix="bramble-bench-", ignore_cleanup_errors=True) as text:
@@ -112,9 +117,9 @@ def open_driver(name: str) -> Iterator[Driver]:
         try:
             try:
                 msgspec.json.decode(read_line(process), type=Ready)
-            except RuntimeError as error:
-                words = log.read_text("utf-8", "replace").strip().splitlines()[-8:]
-                raise RuntimeError(f"{name}: {error}: " + "\n".join(words)) from error
+            except ContenderError as error:
+                words = log.read_text("utf-8", "replace").strip().splitlines()[-LAST_WORDS:]
+                raise ContenderError(f"{name} did not start: {error}: " + "\n".join(words)) from error
             yield Driver(process, time.perf_counter() - started)
         finally:
             end(process)
@@ -124,13 +129,13 @@ def read_line(process: subprocess.Popen[bytes]) -> bytes:
     """Return the process's next line.
 
     Raises:
-        RuntimeError: it has ended.
+        ContenderError: it has ended.
 
     """
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
-        raise RuntimeError(f"it ended with {process.wait(END_S)}")
+        raise ContenderError(f"it ended with {process.wait(END_S)}")
     return line
 
 
@@ -211,4 +216,7 @@ def run_rounds(
         turn = number % len(names)
         for name in (*names[turn:], *names[:turn]):
             say(f"round {number + 1} of {rounds}: {name}")
-            yield run_once(name, bare, spans, seed=number, tries=tries)
+            try:
+                yield run_once(name, bare, spans, seed=number, tries=tries)
+            except ContenderError as error:
+                say(str(error))  # the others go on; its row has a round less, or it has none

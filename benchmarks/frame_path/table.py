@@ -22,6 +22,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("start, s", lambda each: f"{each.start_s:.1f}"),
     ("memory, MB", lambda each: f"{each.memory_mb:.0f}"),
     ("failed", lambda each: f"{each.failed}"),
+    ("rounds", lambda each: f"{each.rounds}"),
     ("repeated/disturbed", lambda each: f"{each.repeated}/{each.disturbed}"),
 )
 _FULL: tuple[tuple[str, Callable[[Summary], str]], ...] = (

@@ -31,28 +31,30 @@ async def run(site: Site, _variant: str) -> AsyncIterator[Ask]:
             return self._job(picture)
 
     with tempfile.TemporaryDirectory(prefix="ray-", dir=_find_short(site), ignore_cleanup_errors=True) as directory:
-        ray.init(
-            num_cpus=WORKERS + 2,  # the controller of Serve takes a place too
-            include_dashboard=False,
-            log_to_driver=False,
-            object_store_memory=OBJECTS_BYTES,
-            _temp_dir=directory,
-        )
         try:
-            serve.start(proxy_location="Disabled")
-            handle = serve.run(Classifier.bind(), route_prefix=None)  # type: ignore[attr-defined]  # the decorator's
+            ray.init(
+                num_cpus=WORKERS + 2,  # the controller of Serve takes a place too
+                include_dashboard=False,
+                log_to_driver=False,
+                object_store_memory=OBJECTS_BYTES,
+                _temp_dir=directory,
+            )
+            try:
+                serve.start(proxy_location="Disabled")
+                handle = serve.run(Classifier.bind(), route_prefix=None)  # type: ignore[attr-defined]  # the decorator's
 
-            async def ask(picture: bytes) -> bytes:
-                found: bytes
-                try:
-                    found = await handle.remote(picture)
-                except ray.exceptions.RayActorError:  # its replica died; the next has not
-                    found = await handle.remote(picture)
-                return found
+                async def ask(picture: bytes) -> bytes:
+                    found: bytes
+                    try:
+                        found = await handle.remote(picture)
+                    except ray.exceptions.RayActorError:  # its replica died; the next has not
+                        found = await handle.remote(picture)
+                    return found
 
-            yield ask
+                yield ask
+            finally:
+                serve.shutdown()
         finally:
-            serve.shutdown()
             ray.shutdown()
 
 
