@@ -26,6 +26,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
     VIEWER = "viewer"
     PUBLISHER = "publisher"
+    LEAF = "leaf"
 
 
 ABOUT: dict[Role, str] = {
@@ -34,6 +35,7 @@ ABOUT: dict[Role, str] = {
     Role.OPERATOR: "a person or a program that changes cameras, models and nodes",
     Role.VIEWER: "a person or a program that looks, and asks models about pictures of its own; changes nothing",
     Role.PUBLISHER: "a camera that pushes its pictures, and nothing else; its name is the camera's",
+    Role.LEAF: "the server of another site, and no client: carries what its own users do, whom it checks itself",
 }
 
 RESPONDERS = frozenset({Role.AGENT, Role.CONTROLLER})
@@ -66,6 +68,7 @@ class Permissions:
     subscribe: tuple[str, ...]
     deny_publish: tuple[str, ...]
     responds: bool
+    connects_as: str = ""  # LEAFNODE: only a server may use it; empty: any client
 
     def may_publish(self, subject: str) -> bool:
         """Tell whether a subject without wildcards may be published; answers to requests are apart."""
@@ -84,6 +87,7 @@ class Permissions:
             tuple(each.replace(ME, name) for each in self.subscribe),
             tuple(each.replace(ME, name) for each in self.deny_publish),
             self.responds,
+            self.connects_as,
         )
 
 
@@ -94,6 +98,7 @@ def permissions_of(role: Role) -> Permissions:
         subscribe=_patterns(row for row in TABLE if role in row.subscribe),
         deny_publish=_patterns(row for row in TABLE if role in row.denied),
         responds=role in RESPONDERS,
+        connects_as="LEAFNODE" if role is Role.LEAF else "",
     )
 
 
@@ -168,6 +173,7 @@ def _store(store: str, why: str, *, read: Iterable[Role], write: Iterable[Role])
 
 _AGENT, _CONTROLLER = frozenset({Role.AGENT}), frozenset({Role.CONTROLLER})
 _OPERATOR, _VIEWER = frozenset({Role.OPERATOR}), frozenset({Role.VIEWER})
+_LEAF = frozenset({Role.LEAF})
 
 TABLE: tuple[Row, ...] = (
     Row(f"{subjects.INBOXES}{ME}.>", "answers to one's own requests", subscribe=EVERYBODY),
@@ -220,9 +226,10 @@ TABLE: tuple[Row, ...] = (
     *_store(subjects.MODELS_STORE, "models' files", read=_AGENT, write=_OPERATOR),
     Row("$JS.API.INFO", "ask how full the store is", publish=_PEOPLE),
     Row("$JS.API.>", "keep the cluster's state", publish=_CONTROLLER),
-    Row("$JS.API.STREAM.DELETE.*", "what is stored is never deleted as a whole", denied=_CONTROLLER),
+    Row("$JS.API.STREAM.DELETE.*", "what is stored is never deleted as a whole", denied=_CONTROLLER | _LEAF),
     Row("$JS.ACK.>", "acknowledge what was read", publish=_CONTROLLER),
     Row("$JS.FC.>", "let the server send on", publish=_CONTROLLER),
     Row("$KV.>", "write and follow buckets", publish=_CONTROLLER, subscribe=_CONTROLLER),
     Row("$O.>", "write object stores", publish=_CONTROLLER),
+    Row(">", "carry what users of another site do, as far as its server lets them", publish=_LEAF, subscribe=_LEAF),
 )

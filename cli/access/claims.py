@@ -114,6 +114,8 @@ def _encode_scope(scope: Scope) -> dict[str, Any]:
         "sub": {"allow": list(granted.subscribe)},
         **dict.fromkeys(("subs", "data", "payload"), UNLIMITED),
     }
+    if granted.connects_as:
+        template["allowed_connection_types"] = [granted.connects_as]
     if granted.responds:
         template["resp"] = {"max": 1, "ttl": RESPOND_WITHIN_S * _NS}
     return {"kind": "user_scope", "key": scope.key, "role": scope.role, "template": template, "description": ""}

@@ -14,8 +14,12 @@ from wire.errors import BusError
 _WITHIN_S = 5.0
 
 
-async def push_account(authority: Authority) -> None:
+async def push_account(authority: Authority, *, url: str = "") -> None:
     """Give the servers the account as it is now. Whoever is revoked in it is disconnected at once.
+
+    Args:
+        authority: whose account it is.
+        url: of servers that are not those of the record, such as a leaf's.
 
     Raises:
         NotAuthorisedError: the servers trust another operator.
@@ -24,7 +28,7 @@ async def push_account(authority: Authority) -> None:
     """
     claim, pair = authority.system_user()
     record = authority.record
-    context = Context(url=record.url, ca=record.ca, user_jwt=claim, user_seed=pair.reveal_seed())
+    context = Context(url=url or record.url, ca=record.ca, user_jwt=claim, user_seed=pair.reveal_seed())
     account = authority.account_claim()
     link = await Link.open(context, name="bramble-access")
     try:

@@ -22,7 +22,7 @@ def render() -> str:
     responders = " and ".join(f"`{role}`" for role in Role if role in RESPONDERS)
     answers = (
         f"{responders} may moreover answer each request that reached them: once, within {RESPOND_WITHIN_S} s, on the "
-        "reply subject that came with it. Nobody else may publish to an inbox."
+        "reply subject that came with it. No other client may publish to an inbox."
     )
     return f"{_HEAD}\n| role | what it is |\n|---|---|\n{roles}\n\n{head}\n{rows}\n\n{answers}\n"
 

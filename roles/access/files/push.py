@@ -1,9 +1,10 @@
 # ruff: noqa: INP001 - run by ansible as a script, in no package
 """Gives the servers the account as the operator's directory has it now: roles, and who is shut out.
 
-    python push.py --access DIR [--check]
+    python push.py --access DIR [--leaf URL]... [--check]
 
-prints ``{"changed": true}`` where they went by another one until now; with ``--check`` they still do.
+(``--leaf``: a server of another site, which hears of it from nobody else) prints ``{"changed": true}`` where they went
+by another one until now; with ``--check`` they still do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cli.access.authority import Authority
@@ -23,11 +25,10 @@ from wire.errors import BrambleError
 ASK_S = 5.0
 
 
-async def push(authority: Authority, *, check: bool) -> bool:
+async def push(authority: Authority, url: str, *, check: bool) -> bool:
     """Tell whether the servers went by another account, and unless ``check`` give them this one."""
     claim, pair = authority.system_user()
-    record = authority.record
-    context = Context(url=record.url, ca=record.ca, user_jwt=claim, user_seed=pair.reveal_seed())
+    context = Context(url=url, ca=authority.record.ca, user_jwt=claim, user_seed=pair.reveal_seed())
     link = await Link.open(context, name="bramble-push")
     try:
         known = await link.request(f"$SYS.REQ.ACCOUNT.{authority.account}.CLAIMS.LOOKUP", within=ASK_S)
@@ -35,18 +36,24 @@ async def push(authority: Authority, *, check: bool) -> bool:
         await link.close()
     changed = known.data.decode("ascii", "replace") != authority.account_claim()
     if changed and not check:
-        await push_account(authority)
+        await push_account(authority, url=url)
     return changed
+
+
+async def push_everywhere(authority: Authority, leaves: Sequence[str], *, check: bool) -> bool:
+    """Push to the servers and to those of other sites; tell whether any went by another account."""
+    return any([await push(authority, url, check=check) for url in (authority.record.url, *leaves)])
 
 
 def main() -> None:
     """Push."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--access", type=Path, required=True)
+    parser.add_argument("--leaf", action="append", default=[], metavar="URL", help="another site's server")
     parser.add_argument("--check", action="store_true", help="change nothing, only tell what would be")
     found = parser.parse_args()
     try:
-        changed = asyncio.run(push(Authority.open(found.access), check=found.check))
+        changed = asyncio.run(push_everywhere(Authority.open(found.access), found.leaf, check=found.check))
     except BrambleError as error:
         sys.exit(f"error: {error}\nremedy: {error.remedy or 'are the servers up?'}")
     print(json.dumps({"changed": changed}))  # noqa: T201 - the answer

@@ -1,0 +1,213 @@
+"""Another site's server, configured by the role's own template, joined to the cluster's as a leaf."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import json
+import select
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cli.access.authority import Authority
+from cli.access.certificates import CA_FILE, create_ca, issue
+from cli.access.contexts import describe, write_context
+from cli.access.enforce import push_account
+from cli.access.server_config import render_trust
+from tests.conftest import ROOT
+from tests.hosts.conftest import find_ansible
+from wire import subjects
+from wire.bus import Bus, Received
+from wire.context import Context
+from wire.errors import NotAuthorisedError
+from wire.identity import keep_key_pair
+from wire.permissions import Role
+
+ROLE = ROOT / "roles/nats_server"
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars_files: [{role}/defaults/main.yml, {role}/vars/main.yml]
+  tasks:
+    - ansible.builtin.template:
+        src: "{role}/templates/nats.conf.j2"
+        dest: "{{{{ item.to }}}}/nats.conf"
+        mode: "0600"
+      vars:
+        inventory_hostname: "{{{{ item.name }}}}"
+        group_names: "{{{{ item.groups }}}}"
+        nats_server_port: "{{{{ item.port }}}}"
+        nats_server_monitor_port: "{{{{ item.monitor_port }}}}"
+        nats_server_store_dir: "{{{{ item.to }}}}/store"
+        nats_server_leaf_port: "{{{{ item.leaf_port }}}}"
+        nats_server_leaf_remotes: "{{{{ item.remotes }}}}"
+        _nats_server_config_dir: "{{{{ item.to }}}}"
+      loop: "{{{{ servers }}}}"
+"""
+READY_S = 20.0
+WAIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Server:
+    directory: Path
+    port: int
+    monitor_port: int
+
+    @property
+    def url(self) -> str:
+        return f"tls://127.0.0.1:{self.port}"
+
+    def ask(self, path: str) -> dict[str, object]:
+        """Ask its monitoring endpoint."""
+        url, tls = (
+            f"https://127.0.0.1:{self.monitor_port}/{path}",
+            ssl.create_default_context(cafile=self.directory / CA_FILE),
+        )
+        with urllib.request.urlopen(url, timeout=5, context=tls) as answer:
+            found: dict[str, object] = json.load(answer)
+        return found
+
+
+@dataclass(frozen=True)
+class Sites:
+    """The cluster's own server, and the one of another site."""
+
+    authority: Authority
+    directory: Path
+    hub: Server
+    leaf: Server
+
+    def let_in(self, name: str, role: Role, server: Server) -> Context:
+        """Return the context of a new user who is near that server."""
+        self.authority.serve_at(server.url)
+        context = write_context(self.authority, name, role, self.directory / f"{name}.json")
+        self.authority.serve_at(self.hub.url)
+        return context
+
+
+def find_ports(count: int) -> list[int]:
+    """Return free ports."""
+    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in taken]
+    for each in taken:
+        each.close()
+    return ports
+
+
+@contextmanager
+def run_server(server: Server) -> Iterator[None]:
+    """Run it for the time of a ``with``, from when it is healthy."""
+    command = [Path(sys.executable).parent / "nats-server", "--config", server.directory / "nats.conf"]
+    with (server.directory / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
+        try:
+            wait_until(lambda: server.ask("healthz").get("status") == "ok", server)
+            yield
+        finally:
+            process.terminate()
+
+
+def wait_until(holds: Callable[[], bool], server: Server) -> None:
+    """Wait until something holds; the test fails with the server's log where it does not in time."""
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):  # it does not listen yet
+            if holds():
+                return
+        select.select([], [], [], 0.05)
+    pytest.fail((server.directory / "log").read_text())
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    tmp_path = tmp_path_factory.mktemp("sites")
+    ports = find_ports(5)
+    hub, leaf = Server(tmp_path / "hub", *ports[:2]), Server(tmp_path / "leaf", *ports[2:4])
+    authority = Authority.create(tmp_path / "access", cluster="two-sites", url=hub.url)
+    ca = create_ca(authority.directory, "two-sites")
+    authority.serve_at(hub.url, ca=str(ca))
+    for server in (hub, leaf):
+        (server.directory / "store/accounts").mkdir(parents=True)
+        trust = render_trust(authority, store=server.directory / "store/accounts")
+        (server.directory / "nats-trust.conf").write_text(trust)
+        shutil.copy(ca, server.directory / CA_FILE)
+        (server.directory / "server.pem").write_text("".join(issue(authority.directory, ["127.0.0.1"])))
+    pair = keep_key_pair(leaf.directory / "leaf.nk")
+    claim = authority.add("leaf-attic", Role.LEAF, pair.public)
+    (leaf.directory / "leaf.json").write_text(json.dumps({"user_jwt": claim}))
+    joining = [sys.executable, ROLE / "files/leaf_credentials.py", leaf.directory, getpass.getuser()]
+    subprocess.run(joining, check=True, timeout=WAIT_S, cwd=ROOT)
+    servers = [
+        {"name": "hub", "to": str(hub.directory), "port": hub.port, "monitor_port": hub.monitor_port,
+         "groups": ["brokers"], "leaf_port": ports[4], "remotes": []},
+        {"name": "attic", "to": str(leaf.directory), "port": leaf.port, "monitor_port": leaf.monitor_port,
+         "groups": ["leaves"], "leaf_port": 0, "remotes": [f"nats-leaf://127.0.0.1:{ports[4]}"]},
+    ]  # fmt: skip
+    play = tmp_path / "play.yml"
+    play.write_text(PLAY.format(role=ROLE))
+    more = {"ansible_managed": "a test", "servers": servers, "nats_server_leaf_account": authority.account,
+            "nats_server_address": "127.0.0.1", "_nats_server_hosts": ["one"], "nats_server_log_file": ""}  # fmt: skip
+    command = [find_ansible(), play, "--extra-vars", json.dumps(more)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with run_server(hub), run_server(leaf):
+        wait_until(lambda: hub.ask("leafz").get("leafnodes") == 1, leaf)
+        yield Sites(authority, tmp_path, hub, leaf)
+
+
+async def test_an_agent_of_another_site_is_asked_by_the_controller_and_reads_what_is_stored(sites: Sites) -> None:
+    async with (
+        Bus.connect(sites.let_in("hub", Role.CONTROLLER, sites.hub), name="controller") as controller,
+        Bus.connect(sites.let_in("pi9", Role.AGENT, sites.leaf), name="agent") as agent,
+    ):
+
+        async def answer(message: Received) -> None:
+            await message.respond(b"seen: " + message.data)
+
+        await agent.data.subscribe(subjects.WORK.wildcard(node="pi9"), answer)
+        bucket = await controller.bucket(subjects.ASSIGNMENTS_BUCKET)
+        await bucket.put(subjects.ASSIGNMENT_KEY.build(node="pi9"), b"m")
+        async with asyncio.timeout(WAIT_S):
+            work = subjects.WORK.build(node="pi9", model="m", stage="0")
+            assert (await controller.data.request(work, b"frame", within=WAIT_S)).data == b"seen: frame"
+            own = await agent.bucket(subjects.ASSIGNMENTS_BUCKET, create=False)
+            state = await anext(own.follow(subjects.ASSIGNMENT_KEY.build(node="pi9")))
+    assert list(state.values()) == [b"m"]
+
+
+async def test_the_leaf_lets_nobody_do_more_than_the_hub_would(sites: Sites) -> None:
+    drain = subjects.NODE_COMMAND.build(node="pi1", verb="drain")
+    async with Bus.connect(sites.let_in("ann", Role.VIEWER, sites.leaf), name="viewer") as viewer:
+        with pytest.raises(NotAuthorisedError):
+            await viewer.data.request(drain, b"{}", within=WAIT_S)
+
+
+async def test_whoever_steals_the_leafs_key_cannot_use_it_as_a_client(sites: Sites) -> None:
+    claim = json.loads((sites.leaf.directory / "leaf.json").read_text())["user_jwt"]
+    stolen = describe(sites.authority, "leaf-attic", Role.LEAF, nkey=str(sites.leaf.directory / "leaf.nk"), claim=claim)
+
+    with pytest.raises(NotAuthorisedError):
+        async with Bus.connect(stolen, name="thief"):
+            pass
+
+
+# The last one: there is no second site any more after it.
+async def test_a_leaf_that_is_shut_out_is_cut_off(sites: Sites) -> None:
+    sites.authority.revoke("leaf-attic")
+
+    await push_account(sites.authority)
+
+    wait_until(lambda: sites.hub.ask("leafz").get("leafnodes") == 0, sites.leaf)
