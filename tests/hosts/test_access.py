@@ -37,7 +37,7 @@ class Operator:
     def run(
         self, *options: str, url: str = "tls://hub:4222", names: Sequence[str] = ("hub", "10.0.0.2")
     ) -> subprocess.CompletedProcess[str]:
-        programs = [({"role": "agent", "name": name}, key) for name, key in self._keys.items()]
+        programs = [({"program": "agent", "role": "agent", "name": name}, key) for name, key in self._keys.items()]
         servers = [({"host": "hub", "names": names}, json.dumps(certificate.request(self.server)))]
         request = {"cluster": "workshop", "url": url, "tls": url.startswith("tls"), "operator": "operator",
                    "context": str(self.context), "store": "/var/lib/bramble-nats/accounts", "programs": programs,

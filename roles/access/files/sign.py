@@ -4,10 +4,10 @@
     python sign.py --access DIR [--check] < request.json
 
 The directory, the certificate authority and the operator's own context are made where they are missing. The request is
-``{"cluster", "url", "tls", "operator", "context", "store", "programs": [[{"role": "agent", "name": "pi-1"}, "U…"]],
-"servers": [[{"host": "pi-1", "names": ["10.0.0.2"]}, what ``wire.certificate request`` printed there]]}``; the answer
-``{"changed", "contexts": {name: context}, "trust", "ca", "certificates": {host: PEM}}``, in which nothing is secret.
-``trust`` is the servers' part. ``tls`` false: connections are in plain text.
+``{"cluster", "url", "tls", "operator", "context", "store", "programs": [[{"program": "agent", "role": "agent", "name":
+"pi-1"}, "U…"]], "servers": [[{"host": "pi-1", "names": ["10.0.0.2"]}, what ``wire.certificate request`` printed
+there]]}``; the answer ``{"changed", "contexts": {name: context}, "trust", "ca", "certificates": {host: PEM},
+"account"}``, in which nothing is secret. ``trust`` is the servers' part. ``tls`` false: connections are in plain text.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from wire.errors import BadRequestError, BrambleError
 from wire.ids import Token
 from wire.permissions import Role
 
-CREDENTIALS = "/run/credentials/bramble-{role}.service"
+CREDENTIALS = "/run/credentials/bramble-{program}.service"
 """Where systemd shows a unit, and nobody else, its key, and the certificate authority's file (``LoadCredential=``)."""
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """A program of some host."""
 
+    program: Token  # its unit is bramble-<program>.service
     role: Role
     name: Token
 
@@ -93,9 +94,9 @@ def sign(directory: Path, request: Request, *, check: bool) -> dict[str, Any]:
     for program, key in request.programs:
         replace_key(authority, program, key)
         claim = authority.add(program.name, program.role, key)
-        shown = Path(CREDENTIALS.format(role=program.role))
+        shown = Path(CREDENTIALS.format(program=program.program))
         ca_shown = str(shown / CA_FILE) if request.tls else ""
-        seed = str(shown / f"{program.role}.nk")
+        seed = str(shown / f"{program.program}.nk")
         contexts[program.name] = describe(authority, program.name, program.role, nkey=seed, claim=claim, ca=ca_shown)
     certificates, issued = certify(directory, request)
     return {
@@ -104,6 +105,7 @@ def sign(directory: Path, request: Request, *, check: bool) -> dict[str, Any]:
         "trust": render_trust(authority, store=Path(request.store)),
         "ca": (directory / CA_FILE).read_text("ascii") if request.tls else "",
         "certificates": certificates,
+        "account": authority.account,
     }
 
 
