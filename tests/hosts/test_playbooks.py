@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.conftest import NODES, ROOT, Bed, Play, build_bundles, wait_for
+from tests.hosts.conftest import NODES, PYTHON, ROOT, Bed, Play, build_bundles, node_address, wait_for
 from tests.hosts.meanwhile import PICTURE, ask_meanwhile, submit_jobs, wait_for_jobs
 from tests.hosts.observed import (
     collect_secrets,
     find_differences,
     find_live,
+    list_users,
+    read_record,
     take_snapshot,
     watch_commands,
 )
@@ -23,14 +25,47 @@ from tests.hosts.observed import (
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
 
 UNITS = ("bramble-agent", "bramble-controller", "bramble-nats")
+NOTIFIER = ("--inventory", str(ROOT / "tests/hosts/notifier.yml"))
 MAX_EXPOSURE = 2.0
+ASSESS = "systemd-analyze security --offline=true --json=short --no-pager /etc/systemd/system/{unit}.service"
+POLICY = (
+    f"systemd-analyze security --offline=true --threshold={MAX_EXPOSURE * 10:.0f} --no-pager"
+    " /etc/systemd/system/{unit}.service"
+)
 JOBS = 20
 ROLLBACK_S = 60
+REVOKED_S = 5
+# What k3s owns of its host: ports, its part of the control groups, and the kernel's settings.
+KERNEL_SIDE = r"""sh -c '
+ss -Hltn | awk "{print \$4}" | sort
+cat /sys/fs/cgroup/cgroup.subtree_control; ls -d /sys/fs/cgroup/kube*
+sysctl --all --pattern "^(vm.swappiness|net.ipv4.ip_forward|net.bridge)"; ls /etc/sysctl.d'"""
+# Prints when the last connection of an address to the server was gone, once there was one.
+CONNECTIONS = r"""python3 -c '
+import subprocess, time
+def connected():
+    return subprocess.run(["ss", "-Htn", "state", "established", "sport = :4222 and dst = {address}"],
+                          capture_output=True, check=True).stdout
+assert connected()
+print("there", flush=True)
+while connected():
+    time.sleep(0.02)
+print(time.time(), flush=True)'"""
 NOTHING = dict.fromkeys(NODES, 0)
 
 
 @pytest.fixture(scope="module")
-def before(bed: Bed) -> dict[str, set[str]]:
+def kubernetes(bed: Bed) -> str:
+    """What is seen of the ports, control groups and kernel settings of node3, on which k3s is made out to run."""
+    bed.ssh("node3", "mkdir -p /etc/rancher/k3s /sys/fs/cgroup/kubepods.slice")
+    bed.ssh("node3", "systemd-run --unit=k3s --property=Type=exec python3 -m http.server 6443")
+    wait_for("the stand-in for k3s listens", lambda: ":6443" in bed.ssh("node3", KERNEL_SIDE))
+    return bed.ssh("node3", KERNEL_SIDE)
+
+
+@pytest.fixture(scope="module")
+def before(bed: Bed, kubernetes: str) -> dict[str, set[str]]:
+    assert kubernetes
     return take_snapshot(bed)
 
 
@@ -103,15 +138,11 @@ def test_the_real_nats_command_lists_the_service_with_the_operators_context(bed:
 
 @pytest.mark.usefixtures("installed")
 def test_every_unit_is_hardly_exposed(bed: Bed) -> None:
-    found = {unit: json.loads(bed.ssh("node1", _ASSESS.format(unit=unit)) or "[]") for unit in UNITS}
-    policy = f"systemd-analyze security --offline=true --threshold={MAX_EXPOSURE * 10:.0f} --no-pager"
+    found = {unit: json.loads(bed.ssh("node1", ASSESS.format(unit=unit)) or "[]") for unit in UNITS}
 
     for unit in UNITS:
         assert found[unit], f"{unit} was not assessed"
-        bed.ssh("node1", f"{policy} /etc/systemd/system/{unit}.service")
-
-
-_ASSESS = "systemd-analyze security --offline=true --json=short --no-pager /etc/systemd/system/{unit}.service"
+        bed.ssh("node1", POLICY.format(unit=unit))
 
 
 def test_no_secret_is_in_what_a_run_says_or_in_any_command_line(
@@ -141,20 +172,36 @@ def test_a_key_is_read_by_nobody_but_its_owner_and_stays_on_its_host(bed: Bed) -
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_node_whose_key_is_revoked_is_out_at_once_and_comes_back_with_a_new_one(bed: Bed) -> None:
-    revoked = bed.bramble("access", "revoke", "node3", "--access", str(bed.access))
-    assert revoked.returncode == 0, revoked.stderr
+def test_beside_kubernetes_ports_control_groups_and_kernel_settings_are_left_alone(bed: Bed, kubernetes: str) -> None:
+    assert ":6443" in kubernetes
+    assert "kubepods.slice" in kubernetes
+    assert bed.ssh("node3", KERNEL_SIDE) == kubernetes
 
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("installed")
+def test_a_node_whose_key_is_revoked_is_out_within_seconds_and_comes_back_with_a_new_one(bed: Bed) -> None:
+    with bed.follow("node1", CONNECTIONS.format(address=node_address("node3"))) as connections:
+        assert next(connections) == "there"
+        revoked = bed.bramble("access", "revoke", "node3", "--access", str(bed.access))
+        assert revoked.returncode == 0, revoked.stderr
+        gone = float(next(connections))
+
+    [decided] = [user["revoked_at"] for user in list_users(bed) if user["name"] == "node3"]
+    assert gone - decided <= REVOKED_S
     wait_for("node3 is not live", lambda: find_live(bed) == {"node1", "node2"})
     again = bed.play("site.yml", "--tags", "access")
     assert again.code != 0
     assert "the key of node3 was revoked" in again.output
+    refused = [deed for deed in read_record(bed, "access.connect") if deed["who"] == node_address("node3")]
+    assert {deed["outcome"] for deed in refused} == {"refused"}
 
     bed.play("playbooks/rotate.yml", "--limit", "node3").expect_success()
 
     wait_for("node3 is live again", lambda: find_live(bed) == set(NODES))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("installed")
 def test_keys_are_changed_under_a_stream_of_pictures_and_the_old_ones_are_refused(bed: Bed) -> None:
     old = {node: bed.ssh(node, "cat /etc/bramble/agent.nk") for node in NODES}
@@ -169,11 +216,8 @@ def test_keys_are_changed_under_a_stream_of_pictures_and_the_old_ones_are_refuse
     assert wait_for_jobs(bed, stream.batch, stream.submitted) == {"done": stream.submitted}
     assert all(bed.ssh(node, "cat /etc/bramble/agent.nk") != old[node] for node in NODES)
     assert read_certificate(bed) != certificate
-    listed = [
-        json.loads(line)
-        for line in bed.bramble("access", "list", "--access", str(bed.access), "--json").stdout.splitlines()
-    ]
-    assert all(sum(user["name"] == node and not user["revoked_at"] for user in listed) == 1 for node in NODES)
+    good = [user["name"] for user in list_users(bed) if not user["revoked_at"]]
+    assert all(good.count(node) == 1 for node in NODES)
 
 
 def read_certificate(bed: Bed) -> str:
@@ -182,6 +226,7 @@ def read_certificate(bed: Bed) -> str:
     return bed.ssh("node1", f"python3 -c '{shown}'")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("installed")
 def test_cameras_are_added_changed_and_removed_as_they_are_declared(bed: Bed) -> None:
     def declare(*cameras: dict[str, object]) -> int:
@@ -202,10 +247,15 @@ def test_cameras_are_added_changed_and_removed_as_they_are_declared(bed: Bed) ->
 @pytest.mark.parametrize(
     ("breakage", "options", "reason"),
     [
-        ("raise RuntimeError('broken on purpose')", (), "broken on purpose"),
-        ("await asyncio.Event().wait()", ("--extra-vars", "edge_agent_gate_s=12"), "Timed out"),
+        pytest.param("raise RuntimeError('broken on purpose')", (), "broken on purpose", id="crashes"),
+        pytest.param(
+            "await asyncio.Event().wait()",
+            ("--extra-vars", "edge_agent_gate_s=12"),
+            "Timed out",
+            id="hangs",
+            marks=pytest.mark.thorough,
+        ),
     ],
-    ids=["crashes", "hangs"],
 )
 def test_a_broken_release_goes_back_at_the_first_node_and_names_it(
     bed: Bed, tmp_path: Path, breakage: str, options: tuple[str, ...], reason: str
@@ -215,7 +265,7 @@ def test_a_broken_release_goes_back_at_the_first_node_and_names_it(
     agent = tree / "edge_agent/agent.py"
     agent.write_text(f"{agent.read_text()}\n\nasync def run_agent(settings: Settings) -> None:\n    {breakage}\n")
     build_bundles(tree)
-    good = {node: bed.ssh(node, "readlink /opt/bramble/current").strip() for node in NODES}
+    good = find_releases(bed)
 
     play = bed.play("playbooks/upgrade.yml", *options, tree=tree)
 
@@ -226,7 +276,10 @@ def test_a_broken_release_goes_back_at_the_first_node_and_names_it(
     assert int(told[1]) <= ROLLBACK_S
     assert reason in told[2]
     assert "node2 went back" not in said
-    assert {node: bed.ssh(node, "readlink /opt/bramble/current").strip() for node in NODES} == good
+    assert find_releases(bed) == good
+    noted = read_record(bed, "deploy.rollback")[-1]
+    assert noted["target"] == "node1"
+    assert good["node1"] in noted["detail"]
     bed.play("playbooks/verify.yml").expect_success()
 
 
@@ -236,7 +289,7 @@ def test_an_upgrade_under_a_stream_of_pictures_loses_none(bed: Bed, tmp_path: Pa
     shutil.copytree(bed.tree, tree)
     (tree / "edge_agent/__init__.py").write_text('"""A later release."""\n')
     build_bundles(tree)
-    old = {node: bed.ssh(node, "readlink /opt/bramble/current").strip() for node in NODES}
+    old = find_releases(bed)
 
     stream = asyncio.run(ask_meanwhile(bed, "playbooks/upgrade.yml", tree=tree))
 
@@ -244,9 +297,60 @@ def test_an_upgrade_under_a_stream_of_pictures_loses_none(bed: Bed, tmp_path: Pa
     assert stream.failed == []
     assert stream.answered > 0
     assert stream.fewest_serving >= len(NODES) - 1
-    new = {node: bed.ssh(node, "readlink /opt/bramble/current").strip() for node in NODES}
+    new = find_releases(bed)
     assert all(new[node] != old[node] for node in NODES)
     assert wait_for_jobs(bed, stream.batch, stream.submitted) == {"done": stream.submitted}
+    assert find_noted(bed) == new
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("installed")
+def test_a_deployment_puts_the_programs_on_every_host_and_on_the_record_once(bed: Bed) -> None:
+    old = find_releases(bed)
+
+    first = bed.play("playbooks/deploy.yml").expect_success()
+
+    new = find_releases(bed)
+    assert all(new[node] != old[node] for node in NODES)
+    assert all(count > 0 for count in first.changed.values())
+    assert find_noted(bed) == new
+    noted = len(read_record(bed, "deploy.release"))
+
+    again = bed.play("playbooks/deploy.yml").expect_success()
+
+    assert again.changed == NOTHING, again.output[-6000:]
+    assert len(read_record(bed, "deploy.release")) == noted
+
+
+def find_releases(bed: Bed) -> dict[str, str]:
+    """Return which release each node runs."""
+    return {node: Path(bed.ssh(node, "readlink /opt/bramble/current").strip()).name for node in NODES}
+
+
+def find_noted(bed: Bed) -> dict[str, str]:
+    """Return which release each node runs, as the record has it."""
+    return {deed["target"]: deed["detail"] for deed in read_record(bed, "deploy.release")}
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("installed")
+def test_the_notifier_tells_of_a_node_that_does_not_answer_any_more(bed: Bed) -> None:
+    build_bundles(bed.tree, ["x86_64-cp311-agent+broker+controller+notify"])
+
+    play = bed.play("site.yml", *NOTIFIER, "-vvv").expect_success()
+
+    token = bed.ssh("node1", "grep ^token /etc/bramble/notify.toml").split('"')[1]
+    assert len(token) >= 40
+    assert token not in play.output
+    bed.ssh("node1", POLICY.format(unit="bramble-notify"))
+    with bed.listen(*PYTHON, "-m", "tests.hosts.catch_notices", "8099") as notices:
+        assert next(notices) == "listening"
+        bed.ssh("node3", "systemctl kill --signal=STOP bramble-agent")
+        told = next(notice for notice in map(json.loads, notices) if notice["about"] == "node node3")
+
+    assert (told["kind"], told["state"], told["severity"]) == ("trouble", "raised", "broken")
+    bed.ssh("node3", "systemctl kill --signal=KILL bramble-agent")
+    wait_for("node3 is live again", lambda: find_live(bed) == set(NODES))
 
 
 @pytest.mark.usefixtures("installed")

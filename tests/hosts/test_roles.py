@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -266,3 +267,26 @@ def test_what_is_no_list_of_nodes_ends_the_run_with_the_command_that_makes_one(
     assert done.returncode != 0
     assert reason in done.stderr
     assert "kubectl get nodes --output json" in " ".join(done.stderr.split())
+
+
+def test_the_collections_playbooks_are_called_by_name(tmp_path: Path) -> None:
+    tree, ansible = tmp_path / "tree", find_ansible().parent
+    for name in ("playbooks", "roles", "meta"):
+        shutil.copytree(ROOT / name, tree / name)
+    for name in ("galaxy.yml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    environment = os.environ | {
+        "PATH": f"{ansible}:{os.environ['PATH']}",
+        "ANSIBLE_HOME": str(tmp_path / "ansible"),
+        "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"),
+    }
+
+    def run(*words: str | Path) -> None:
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run("ansible-galaxy", "collection", "build", "--output-path", tmp_path, tree)
+    [built] = tmp_path.glob("bramble_edge-bramble-*.tar.gz")
+    run("ansible-galaxy", "collection", "install", "--offline", built)
+    names = [f"bramble_edge.bramble.{path.stem}" for path in sorted((ROOT / "playbooks").glob("*.yml"))]
+    run("ansible-playbook", "--syntax-check", "--inventory", ROOT / "inventory/example", *names)

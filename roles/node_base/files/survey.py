@@ -1,11 +1,11 @@
 # ruff: noqa: INP001 - run by ansible as a script, in no package
 """Measures a host, and says of each finding what to do about it.
 
-    python3 survey.py '{"now": 1763700000.0, "limits": {…}}'
+    python3 survey.py '{"now": 1763700000.0, "installed": "/etc/bramble", "limits": {…}}'
 
-prints ``{"readings": …, "findings": [{"level", "subject", "message", "remedy"}]}``. ``judge`` decides on plain values;
-all that touches the host stands below it. Standard library only, Python 3.9 or newer: it runs before anything is
-installed, also where it will refuse.
+prints ``{"readings": …, "findings": [{"level", "subject", "message", "remedy", "text"}]}``. ``judge`` decides on plain
+values; all that touches the host stands below it. Standard library only, Python 3.9 or newer: it runs before anything
+is installed, also where it will refuse.
 """
 
 from __future__ import annotations
@@ -31,12 +31,19 @@ FSYNC_BUDGET_S = 5.0
 _THROTTLED = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "at its temperature limit",
               16: "under-voltage since boot", 18: "throttled since boot"}  # fmt: skip
 _LISTEN = "0A"
+_KUBERNETES = ("/etc/rancher/k3s", "/etc/rancher/rke2", "/var/lib/rancher/k3s", "/var/lib/rancher/rke2")
 
 
 def judge(readings: Mapping[str, Any], limits: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what stands in the way (``refuse``) and what the operator should know (``warn``), with remedies."""
     return [
-        {"level": level, "subject": subject, "message": message, "remedy": remedy}
+        {
+            "level": level,
+            "subject": subject,
+            "message": message,
+            "remedy": remedy,
+            "text": f"{subject}: {message}. Remedy: {remedy}",
+        }
         for subject, judgement in _JUDGEMENTS
         for level, message, remedy in judgement(readings, limits)
     ]
@@ -154,6 +161,8 @@ def survey(request: Mapping[str, Any]) -> dict[str, Any]:
         "ports_taken": _find_strangers(limits["ports"]),
         "fsync_p99_ms": _time_fsync(_existing(Path(limits["store_dir"]))) if limits["store_dir"] else None,
         "throttled": read_throttled(_ask_firmware()),
+        "kubernetes": any(Path(place).exists() for place in _KUBERNETES),
+        "installed": Path(request["installed"]).exists(),
     }
 
 
