@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import ParseResult
 
 from nats.aio.transport import Transport
@@ -160,8 +160,7 @@ class SocketTransport(Transport, asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
-        assert isinstance(transport, asyncio.Transport)  # asyncio's, for a stream
-        self._socket = transport
+        self._socket = cast("asyncio.Transport", transport)  # what a loop makes for a stream, be it asyncio's or not
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Say where bytes are to go."""
