@@ -1,5 +1,10 @@
 """The bus: NATS, with the settings that Bramble needs. Nothing outside this package imports ``nats``."""
 
+# ruff: noqa: E402 - nats-py has to be imported before the modules that use it
+from wire.bus.lean import import_nats
+
+import_nats()
+
 from wire.bus.bucket import Bucket
 from wire.bus.bus import Bus
 from wire.bus.hearing import Entry

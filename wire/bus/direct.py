@@ -26,6 +26,7 @@ from nats.errors import (
     ProtocolError,
     UnexpectedEOF,
 )
+from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from wire.bus.protocol import Delivered, MalformedError, Said, is_subject, read_headers, write_publication
@@ -77,7 +78,7 @@ class DirectClient(Client):
     async def take(self, subject: str, take: Take, *, queue: str = "") -> Subscription:
         """Subscribe, and have every message handed over as it is read; ``take`` must not wait for anything."""
 
-        async def handle(message: Msg) -> None:  # of messages that come another way, as over a web socket
+        async def handle(message: Msg) -> None:  # of one that came before the next line
             take(message)
 
         found = await self.subscribe(subject, queue=queue, cb=handle)
@@ -131,8 +132,7 @@ class DirectClient(Client):
 
     async def _connect_to_server(self, s: Srv) -> None:
         if s.uri.scheme not in _SCHEMES:
-            await super()._connect_to_server(s)
-            return
+            raise NatsError(f"nats: {s.uri.scheme}:// is not spoken here, only nats:// and tls://")
         s.last_attempt = time.monotonic()
         transport = SocketTransport()
         self._transport = transport
@@ -140,9 +140,7 @@ class DirectClient(Client):
 
     async def _read_loop(self) -> None:
         transport = self._transport
-        if not isinstance(transport, SocketTransport):
-            await super()._read_loop()
-            return
+        assert isinstance(transport, SocketTransport)  # there are no others
         transport.follow(self._take_message)
         try:
             while not (self.is_closed or self.is_reconnecting):

@@ -89,6 +89,12 @@ async def test_no_server_is_told_with_its_address_and_a_remedy() -> None:
     assert "bramble local" in caught.value.remedy
 
 
+async def test_a_web_socket_s_address_is_refused_in_words() -> None:
+    with pytest.raises(BusError, match="ws:// is not spoken here"):
+        async with Bus.connect(Context(url="ws://127.0.0.1:1"), name="browser"):
+            pytest.fail("nobody speaks it")
+
+
 async def test_headers_of_garbage_are_refused_and_the_connection_lives(bus: Bus, broker: Broker) -> None:
     refused: list[str] = []
 
