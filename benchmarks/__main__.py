@@ -57,7 +57,8 @@ def print_verdicts(verdicts: Sequence[Verdict]) -> None:
         table.add_column(name, justify="left" if name == "figure" else "right")
     for each in verdicts:
         sign = "at most" if each.at_most else "at least"
-        word = "[green]holds[/]" if each.holds else "[red]missed[/]"
+        colour = "yellow" if not each.at_rest else "green" if each.holds else "red"
+        word = f"[{colour}]{each.word}[/]"
         table.add_row(each.what, f"{each.measured:.3g} {each.unit}", f"{sign} {each.bound:.3g} {each.unit}", word)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 

@@ -20,6 +20,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int
     disturbed: int  # loads that count although the bare job drifted, because all tries were so
     repeated: int  # loads that were thrown away
+    at_rest: bool  # what is told of latencies and rates was measured while the bare job kept its pace
     job_ms: float  # CPU of the job alone, in the worker, with everything going
     one_p50_ms: float  # one frame under way
     one_added_ms: float  # p50 above that of the bare loop beside it
@@ -58,6 +59,7 @@ def summarise_runs(runs: Sequence[Run]) -> Summary:
         contender=runs[0].contender,
         rounds=len(runs),
         disturbed=sum(not load.quiet for load in loads),
+        at_rest=all(load.quiet for load in (*ones, *fulls, *halves)),
         repeated=sum(load.tries - 1 for load in loads),
         job_ms=_median(fulls, lambda each: each.found.job_cpu_s / each.found.job_frames * MS),
         one_p50_ms=_median(ones, lambda each: each.found.latency.p50),

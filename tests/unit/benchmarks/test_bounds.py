@@ -14,6 +14,7 @@ def make_row(contender: str, **changed: Any) -> dict[str, Any]:
         "messaging_ms": 1.0,
         "saturation": 0.9,
         "one_p99_over_p50": 1.1,
+        "at_rest": True,
     }
     return plain | changed
 
@@ -61,3 +62,9 @@ def test_only_our_dispatch_over_unequal_nodes_is_judged() -> None:
         for policy, p99_ms in (("bramble", 250.0), ("queue group", 6000.0))
     ]
     assert [each.holds for each in judge({"unequal_nodes": rows})] == [True, True]
+
+
+def test_latencies_of_a_machine_that_was_not_at_rest_are_neither_held_nor_missed() -> None:
+    verdicts = judge({"frame_path": [make_row("bramble", at_rest=False), make_row("grpc-aio")]})
+    assert find(verdicts, "added at one in flight").word == "machine not at rest"
+    assert find(verdicts, "messaging CPU over grpc-aio's").word == "missed"

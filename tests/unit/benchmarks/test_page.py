@@ -11,7 +11,7 @@ ROW = {"policy": "bramble", "load": 0.28, "p50_ms": 57.0, "p95_ms": 123.0, "p99_
 def test_results_are_tables_and_what_must_hold() -> None:
     found = write_results({"unequal_nodes": {"benchmark": "unequal_nodes", "machine": MACHINE, "summary": [ROW]}})
     assert "| bramble | 28% | 57 | 123 | 277 | 9 | 0 |" in found
-    assert "| unequal nodes at 28%: p99 | 277 ms | at most 280 ms | yes |" in found
+    assert "| unequal nodes at 28%: p99 | 277 ms | at most 280 ms | holds |" in found
 
 
 def test_only_what_is_between_the_marks_is_written_anew() -> None:
