@@ -13,9 +13,9 @@ EVERY_S = 300.0
 MOST = 64
 """So many kinds of refusals are told apart at a time; beyond, the others are counted together."""
 
-_OTHERS = ("", "access.flood", "")
+_OTHERS = ("", "access.flood", "", "")
 
-Kind = tuple[str, str, str]
+Kind = tuple[str, str, str, str]
 
 
 @dataclass(slots=True)
@@ -23,6 +23,11 @@ class _Seen:
     told_at: float
     last: Deed
     untold: int = 0
+
+
+def find_cause(detail: str) -> str:
+    """Return what a refusal was for, without what differs each time: a bad key hides nobody who comes in plain text."""
+    return detail.partition(" - ")[0].partition(":")[0]
 
 
 @dataclass(slots=True)
@@ -33,7 +38,7 @@ class Throttle:
 
     def take(self, deed: Deed, now: float) -> Deed | None:
         """Return the deed if it is to be written now, None if it is only counted."""
-        kind = (deed.who, deed.action, deed.target)
+        kind = (deed.who, deed.action, deed.target, find_cause(deed.detail))
         if kind not in self._seen and len(self._seen) >= MOST:
             kind = _OTHERS
             deed = Deed(who="many", action=_OTHERS[1], outcome=deed.outcome, detail=f"such as: {deed.action}")

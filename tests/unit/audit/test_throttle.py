@@ -27,6 +27,22 @@ def test_another_user_or_subject_is_told_at_once() -> None:
     assert throttle.take(refuse(target="y"), 0.2)
 
 
+def test_a_refusal_for_another_cause_is_told_at_once_and_one_that_only_differs_in_detail_is_counted() -> None:
+    throttle = Throttle()
+
+    def come(detail: str) -> Deed:
+        return Deed(who="10.0.0.7", action="access.connect", outcome=Outcome.REFUSED, detail=detail)
+
+    told = [
+        throttle.take(come(detail), 0.0)
+        for detail in (
+            'authentication error - User "bob"', 'authentication error - User "eve"', "TLS handshake error: EOF",
+            "TLS handshake error: remote error: tls: bad certificate", "TLS Handshake Failure",
+        )
+    ]  # fmt: skip
+    assert [deed is not None for deed in told] == [True, False, True, False, True]
+
+
 def test_what_has_ended_is_forgotten_and_told_again_when_it_comes_back() -> None:
     throttle = Throttle()
     throttle.take(refuse(), 0.0)
