@@ -78,34 +78,34 @@ def _of_cut_controllers(record: Record) -> Iterator[Measure]:
 def _of_leader(record: Record) -> Iterator[Measure]:
     """Frames go on meanwhile; what is stored waits for an election, which takes nats-server 4 to 9 s and more."""
     yield from _of_live(record)
-    yield "a job ends again", ELECTION_S, [_first_after(each, (e.at for e in record.ended)) for each in record.strikes]
+    yield "a job ends again", ELECTION_S, [_back_after(each, (e.at for e in record.ended)) for each in record.strikes]
     yield (
         "a change is taken again",
         ELECTION_S,
-        [_first_after(each, (at for at, _ in record.changes)) for each in record.strikes],
+        [_back_after(each, (at for at, _ in record.changes)) for each in record.strikes],
     )
 
 
 def _of_broker(record: Record) -> Iterator[Measure]:
     yield from _of_live(record)
-    yield "a job ends again", 5.0, [_first_after(each, (e.at for e in record.ended)) for each in record.strikes]
+    yield "a job ends again", 5.0, [_back_after(each, (e.at for e in record.ended)) for each in record.strikes]
     yield (
         "a change is taken again",
         5.0,
-        [_first_after(each, (at for at, _ in record.changes)) for each in record.strikes],
+        [_back_after(each, (at for at, _ in record.changes)) for each in record.strikes],
     )
     for node in sorted({each.node for each in record.beats}):
         beats = [each.at for each in record.beats if each.node == node and each.serves]
-        yield f"{node} serves again", 5.0, [_first_after(each, beats) for each in record.strikes]
+        yield f"{node} serves again", 5.0, [_back_after(each, beats) for each in record.strikes]
 
 
 def _of_live(record: Record) -> Iterator[Measure]:
     strikes = record.strikes
     good = [each for each in record.requests if not each.code]
-    yield "a request is answered again", 5.0, [_first_after(each, (r.ended for r in good)) for each in strikes]
+    yield "a request is answered again", 5.0, [_back_after(each, (r.ended for r in good)) for each in strikes]
     for camera in record.cameras:
         seen = [each.at for each in record.live if each.camera == camera and not each.code]
-        yield f"{camera} is watched again", 5.0, [_first_after(each, seen) for each in strikes]
+        yield f"{camera} is watched again", 5.0, [_back_after(each, seen) for each in strikes]
 
 
 MEASURES: dict[Kind, Callable[[Record], Iterable[Measure]]] = {
@@ -190,6 +190,11 @@ def _rates(record: Record) -> list[float]:
         if at:
             rates.append(fullest / DRILL.camera_fps)
     return rates
+
+
+def _back_after(strike: Strike, times: Iterable[float]) -> float:
+    """Return how long it took once the fault was over: a killed program's is over at once, a frozen one's is not."""
+    return min((at for at in times if at > strike.until), default=math.inf) - strike.until
 
 
 def _first_after(strike: Strike, times: Iterable[float]) -> float:

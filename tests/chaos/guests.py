@@ -43,8 +43,11 @@ async def run_guests(cluster: Target, logs: Path) -> AsyncIterator[Ways]:
             context = msgspec.structs.replace(load_context(str(path)), url=f"nats://127.0.0.1:{way.port}")
             save_context(context, path)
             line = next(process.cmdline() for program, process in cluster.processes() if program == like)
-            line = [name if part == like else part for part in line]
+            line[line.index("--node" if role is Role.AGENT else "--id") + 1] = name
             line[line.index("--context") + 1] = str(path)
+            if "--server-log" in line:  # one reader of the server's log is enough
+                at = line.index("--server-log")
+                del line[at : at + 2]
             stack.callback(_stop, _start(line, logs / f"{name}.log"))
         for way in ways.values():
             stack.callback(way.heal)
