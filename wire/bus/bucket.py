@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 import nats.errors
 import nats.js.errors
 from nats.js.kv import KeyValue
 
-from wire.bus.hearing import GONE, RELIST_S, Entry, hear
+from wire.bus.doubt import Doubt
+from wire.bus.hearing import FAILED_S, GONE, RELIST_S, Entry, hear
 from wire.bus.link import Link
 from wire.bus.replicas import create_replicated
 from wire.cancellation import heed_cancellation
@@ -142,23 +144,36 @@ class Bucket:
                 yield heard
             return
         known: dict[str, Entry] | None = None
+        doubt = Doubt()
         reconnected = asyncio.Event()
         self._link.call_on_reconnect(reconnected.set)
         while True:
             reconnected.clear()
-            async for state in self._watch(pattern, reconnected):
-                if state != known:
-                    known = state
-                    yield state
+            begun = False
+            async with aclosing(self._watch(pattern, reconnected)) as states:
+                async for listed, removed in states:
+                    now = asyncio.get_running_loop().time()
+                    state = listed if begun else doubt.settle(known, listed, removed, now)
+                    begun = True
+                    if state != known:
+                        known = state
+                        yield dict(state)
+                    if doubt.since is not None:
+                        break
+            if doubt.since is not None:
+                await _wait(reconnected, FAILED_S)
 
-    async def _watch(self, pattern: str, reconnected: asyncio.Event) -> AsyncIterator[dict[str, Entry]]:
-        """Yield states until the watch should be made anew."""
+    async def _watch(
+        self, pattern: str, reconnected: asyncio.Event
+    ) -> AsyncGenerator[tuple[dict[str, Entry], frozenset[str]]]:
+        """Yield states, each with the keys that are seen to be removed, until the watch should be made anew."""
         try:
             watcher = await self._inner.watch(pattern)
         except (nats.errors.Error, nats.js.errors.Error):
             await _wait(reconnected, 1.0)
             return
         state: dict[str, Entry] = {}
+        removed: set[str] = set()
         whole = False
         deadline = asyncio.get_running_loop().time() + RELIST_S
         try:
@@ -175,10 +190,11 @@ class Bucket:
                     whole = True
                 elif entry.operation in GONE:
                     state.pop(entry.key, None)
+                    removed.add(entry.key)
                 else:
                     state[entry.key] = Entry(entry.value or b"", entry.revision or 0)
                 if whole:
-                    yield dict(state)
+                    yield dict(state), frozenset(removed)
         finally:
             await _stop(watcher)
 

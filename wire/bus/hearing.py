@@ -16,6 +16,7 @@ import nats.errors
 import nats.js.errors
 from nats.js.kv import KeyValue
 
+from wire.bus.doubt import Doubt
 from wire.bus.link import Link, Received
 from wire.errors import BusError
 
@@ -59,7 +60,7 @@ async def hear(link: Link, inner: KeyValue, bucket: str, pattern: str) -> AsyncI
                 known = state
                 yield dict(state)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FAILED_S if state is None else RELIST_S):
+                async with asyncio.timeout(FAILED_S if state is None or hearing.doubts else RELIST_S):
                     await hearing.changed.wait()
     finally:
         await subscription.end()
@@ -74,6 +75,8 @@ class _Hearing:
         self._bucket = bucket
         self._pattern = pattern
         self._state: dict[str, Entry] | None = None  # None: everything is to be read
+        self._last: dict[str, Entry] | None = None  # what was gone by at last
+        self._doubt = Doubt()
         self._heard: dict[str, bytes | None] = {}
         self.changed = asyncio.Event()
 
@@ -98,17 +101,27 @@ class _Hearing:
         try:
             await self._link.flush()  # from here on changes are heard
             state = dict(before or {})
+            removed = set()
             for key in heard if before is not None else await self._list():
                 entry = await self._settle(key, heard)
                 if entry is None:
                     state.pop(key, None)
+                    removed.add(key)
                 else:
                     state[key] = entry
+            if before is None:
+                state = self._doubt.settle(self._last, state, removed, asyncio.get_running_loop().time())
         except (nats.errors.Error, nats.js.errors.Error, BusError) as error:
             _log.warning("not read", extra={"action": "follow", "bucket": self._bucket, "error": repr(error)})
             return None
-        self._state = state
+        self._last = state
+        self._state = None if self.doubts else state
         return state
+
+    @property
+    def doubts(self) -> bool:
+        """Whether everything is to be read once more soon."""
+        return self._doubt.since is not None
 
     async def _list(self) -> list[str]:
         """Return the keys there are, those of removed values too."""
