@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
@@ -17,6 +18,7 @@ from tui.actions import Action, AddCamera, ApplyPlan
 from tui.jump import VIEWS, Target, list_targets
 from tui.messages import Ask, Go, Plan
 from tui.moment import Moment
+from tui.preferences import read_preferences
 from tui.screens.add_camera import AddCameraScreen
 from tui.screens.board_screen import BoardScreen
 from tui.screens.camera import CameraScreen
@@ -37,10 +39,13 @@ from tui.source import Source
 from tui.state import Dashboard, Phase, fold
 from tui.texts import printable
 from tui.updates import Update, Wants
+from tui.widgets.board_table import BoardTable
 from wire.cameras import CameraConfig
 from wire.errors import BrambleError
 
 _DETAILS = (NodeScreen, CameraScreen, ModelScreen, BatchScreen)
+
+_DIALOGUES = (AddCameraScreen, ConfirmScreen, HelpScreen, JumpScreen, PlanScreen)
 
 REPAINT_S = 0.1
 """Updates closer together than this are painted together."""
@@ -55,6 +60,10 @@ class TopApp(App[None]):
         make_source: makes the source of data; called once the first screen is painted, so that importing what it
             needs does not hold that up.
         clock: monotonic seconds.
+        preferences: the file with the user's theme and keys; None: there are none.
+
+    Raises:
+        BadRequestError: the file is not as it should be.
 
     """
 
@@ -86,9 +95,19 @@ class TopApp(App[None]):
 
     board: reactive[Dashboard] = reactive(Dashboard(), init=False)
 
-    def __init__(self, make_source: Callable[[], Source], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        make_source: Callable[[], Source],
+        clock: Callable[[], float] = time.monotonic,
+        preferences: Path | None = None,
+    ) -> None:
         self._colour = "NO_COLOR" not in os.environ
         super().__init__()
+        if preferences:
+            wanted = read_preferences(preferences, themes=frozenset(self.available_themes), keys=list_binding_ids())
+            self.set_keymap(wanted.keys)
+            if wanted.theme:
+                self.theme = wanted.theme
         self._make_source = make_source
         self._clock = clock
         self._source: Source | None = None
@@ -252,3 +271,10 @@ class TopApp(App[None]):
             self.notify("\n".join(lines), title="Not done", severity="error", markup=False)
         else:
             self.notify(printable(done), markup=False)
+
+
+def list_binding_ids() -> frozenset[str]:
+    """Return the ids of all bindings that can have other keys."""
+    owners = (TopApp, *TopApp.MODES.values(), *_DETAILS, *_DIALOGUES, BoardScreen, BoardTable)
+    bindings = (binding for owner in owners for binding in getattr(owner, "BINDINGS", ()))
+    return frozenset(binding.id for binding in bindings if isinstance(binding, Binding) and binding.id)

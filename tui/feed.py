@@ -26,6 +26,7 @@ from tui.updates import (
 )
 from wire import headers, subjects
 from wire.bus import Bus, Received
+from wire.cancellation import heed_cancellation
 from wire.context import Context
 from wire.errors import AnswerTimeoutError, BadRequestError, BrambleError, BusError, NoRespondersError
 from wire.messages import Event, NameRequest, decode
@@ -121,6 +122,7 @@ class LiveFeed:
                 await bus.control.subscribe(family.wildcard(), _make_event_handler(family, put))
             tasks.create_task(shelves.run(), name="shelves")
             while True:
+                heed_cancellation()
                 self._changed.clear()
                 due = self._clock() + PERIOD_S
                 await tap.follow(self._wants)

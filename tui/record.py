@@ -8,14 +8,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from tui.feed import LiveFeed
-from tui.recording import EventRecord, Record, ResultRecord, StatusRecord, write_recording
-from tui.updates import EventTaken, ResultsTaken, StatusTaken, Update, Wants
+from tui.recording import (
+    EntriesRecord,
+    EventRecord,
+    FailuresRecord,
+    JobsRecord,
+    Record,
+    ResultRecord,
+    StatusRecord,
+    write_recording,
+)
+from tui.updates import EntriesTaken, EventTaken, FailuresTaken, JobsTaken, ResultsTaken, StatusTaken, Update, Wants
+from wire.audit import Deed, Entry, Outcome
 from wire.context import load_context
+from wire.jobs import JobOutcome
 from wire.messages import Result
 from wire.status import ClusterStatus
 
@@ -29,6 +40,7 @@ class Recorder:
         self.records: list[Record] = []
         self._began = began
         self._taken: dict[tuple[str, str], float] = {}
+        self._told: dict[type[Record], object] = {}
 
     def take(self, update: Update, now: float) -> None:
         """Record an update, if it is of a kind that is recorded."""
@@ -41,8 +53,20 @@ class Recorder:
             case ResultsTaken(results, _):
                 for result in results:
                     self._take_result(result, t)
+            case JobsTaken(report):
+                self._take_changed(JobsRecord(t=t, report=report), report.batches)
+            case FailuresTaken(batch, outcomes):
+                self._take_changed(FailuresRecord(t=t, batch=batch, outcomes=clean_outcomes(outcomes)), outcomes)
+            case EntriesTaken(entries) if entries:
+                self.records.append(EntriesRecord(t=t, entries=clean_entries(entries)))
             case _:
                 return
+
+    def _take_changed(self, record: JobsRecord | FailuresRecord, content: object) -> None:
+        """Record what is asked again and again only where it has changed."""
+        if self._told.get(type(record)) != content:
+            self._told[type(record)] = content
+            self.records.append(record)
 
     def _take_result(self, result: Result, t: float) -> None:
         key = (result.camera, result.model)
@@ -56,14 +80,30 @@ def clean_status(status: ClusterStatus) -> ClusterStatus:
     cameras = tuple(
         msgspec.structs.replace(camera, source=camera.source.partition(":")[0] + ":…") for camera in status.cameras
     )
-    return msgspec.structs.replace(status, cameras=cameras, metrics_url="")
+    controllers = tuple(msgspec.structs.replace(each, metrics_url="") for each in status.controllers)
+    return msgspec.structs.replace(status, cameras=cameras, controllers=controllers, metrics_url="")
 
 
-async def record(context: str | None, seconds: float) -> list[Record]:
-    """Record a cluster for so many seconds; it must be reachable."""
+def clean_outcomes(outcomes: tuple[JobOutcome, ...]) -> tuple[JobOutcome, ...]:
+    """Leave out where the pictures of jobs were."""
+    return tuple(msgspec.structs.replace(each, file=PurePosixPath(each.file).name) for each in outcomes)
+
+
+def clean_entries(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Leave out where cameras are: of their URLs, the scheme stays. The copy is no proof of anything any more."""
+    return tuple(msgspec.structs.replace(each, deed=_clean_deed(each.deed)) for each in entries)
+
+
+def _clean_deed(deed: Deed) -> Deed:
+    hides = deed.action == "camera.add" and deed.outcome is Outcome.DONE
+    return msgspec.structs.replace(deed, detail=deed.detail.partition(":")[0] + ":…") if hides else deed
+
+
+async def record(context: str | None, seconds: float, batch: str | None) -> list[Record]:
+    """Record a cluster for so many seconds; it must be reachable. ``batch`` is the one whose failures are told."""
     recorder = Recorder(time.monotonic())
     feed = LiveFeed(load_context(context))
-    feed.want(Wants(results=True))
+    feed.want(Wants(results=True, jobs=True, batch=batch, record=True))
     try:
         async with asyncio.timeout(seconds):
             await feed.run(lambda update: recorder.take(update, time.monotonic()))
@@ -77,9 +117,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tui.record", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--context")
+    parser.add_argument("--batch", help="the batch of jobs whose failures are recorded")
     parser.add_argument("--seconds", type=float, default=90.0)
     arguments = parser.parse_args()
-    records = asyncio.run(record(arguments.context, arguments.seconds))
+    records = asyncio.run(record(arguments.context, arguments.seconds, arguments.batch))
     write_recording(records, arguments.file)
     print(f"{len(records)} records, {arguments.file.stat().st_size} bytes")  # noqa: T201 - a command's output
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from wire.audit import Entry
 from wire.errors import BadRequestError
+from wire.jobs import JobOutcome, JobsReport
 from wire.messages import Event, NotNegative, Result
 from wire.status import ClusterStatus
 
@@ -41,7 +43,26 @@ class ResultRecord(_Record, frozen=True, tag="result"):
     result: Result
 
 
-Record = StatusRecord | EventRecord | ResultRecord
+class JobsRecord(_Record, frozen=True, tag="jobs"):
+    """The batches of jobs."""
+
+    report: JobsReport
+
+
+class FailuresRecord(_Record, frozen=True, tag="failures"):
+    """Why jobs of a batch failed."""
+
+    batch: str
+    outcomes: tuple[JobOutcome, ...]
+
+
+class EntriesRecord(_Record, frozen=True, tag="entries"):
+    """What was put on the record."""
+
+    entries: tuple[Entry, ...]
+
+
+Record = StatusRecord | EventRecord | ResultRecord | JobsRecord | FailuresRecord | EntriesRecord
 
 
 def write_recording(records: Iterable[Record], path: Path) -> None:

@@ -10,11 +10,22 @@ from collections.abc import Callable, Sequence
 from PIL import Image, ImageDraw
 
 from tui.actions import Action
-from tui.recording import EventRecord, Record, ResultRecord, StatusRecord
+from tui.recording import (
+    EntriesRecord,
+    EventRecord,
+    FailuresRecord,
+    JobsRecord,
+    Record,
+    ResultRecord,
+    StatusRecord,
+)
 from tui.source import Put
 from tui.updates import (
     Connecting,
+    EntriesTaken,
     EventTaken,
+    FailuresTaken,
+    JobsTaken,
     PictureMissing,
     PictureTaken,
     ResultsTaken,
@@ -61,6 +72,12 @@ class Replay:
                 return (StatusTaken(status), *self._draw())
             case EventRecord(source=source, event=event):
                 return (EventTaken(source, event),)
+            case JobsRecord(report=report):
+                return (JobsTaken(report),)
+            case FailuresRecord(batch=batch, outcomes=outcomes):
+                return (FailuresTaken(batch, outcomes),)
+            case EntriesRecord(entries=entries):
+                return (EntriesTaken(entries),)
             case ResultRecord(result=result):
                 if result.detections is not None or result.camera not in self._last:
                     self._last[result.camera] = result

@@ -10,6 +10,7 @@ import signal
 from textual.logging import TextualHandler
 
 from tui.app import TopApp
+from tui.preferences import find_preferences
 from tui.source import Source
 from wire.context import Context
 
@@ -24,7 +25,7 @@ def run_live(context: Context) -> None:
 
         return LiveFeed(context)
 
-    _run(TopApp(make_source))
+    _run(TopApp(make_source, preferences=find_preferences()))
 
 
 def run_demo() -> None:
@@ -36,7 +37,7 @@ def run_demo() -> None:
 
         return Replay(load_demo())
 
-    _run(TopApp(make_source))
+    _run(TopApp(make_source, preferences=find_preferences()))
 
 
 def _run(app: TopApp) -> None:

@@ -15,7 +15,7 @@ from tui.replay import WHERE, Replay
 from tui.source import Put
 from tui.updates import Connecting, Lost, Wants
 
-NARROW, WIDE = (80, 24), (110, 32)
+NARROW, WIDE, LARGE = (80, 24), (110, 32), (160, 48)
 LATEST = 40  # results that a view shows when it is opened
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
@@ -31,21 +31,31 @@ class Scene:
     lost: bool = False  # whether the broker goes away then
 
 
+CALM, DEAD, BLIND, LATE = 6.0, 24.0, 50.0, 78.0
+"""Moments of the recorded session, in seconds: all well, a node dead, a camera blind, all over."""
+
 SCENES = (
-    Scene("overview", 12.0),
-    Scene("trouble", 28.0),
-    Scene("small", 54.0, size=NARROW),
-    Scene("disconnected", 12.0, size=NARROW, lost=True),
-    Scene("node", 28.0, ("enter",)),
-    Scene("camera", 12.0, ("colon", *"street", "enter")),
-    Scene("events", 88.0, ("6",)),
-    Scene("results", 12.0, ("7",)),
-    Scene("findings", 28.0, ("2",)),
-    Scene("trends", 88.0, ("8",)),
-    Scene("help", 12.0, ("question_mark",)),
-    Scene("confirm", 12.0, ("d",), NARROW),
-    Scene("add-camera", 12.0, ("a",), NARROW),
-    Scene("jump", 12.0, ("colon", *"str"), NARROW),
+    Scene("overview", CALM),
+    Scene("trouble", DEAD),
+    Scene("small", BLIND, size=NARROW),
+    Scene("large", BLIND, size=LARGE),
+    Scene("disconnected", CALM, size=NARROW, lost=True),
+    Scene("findings", BLIND, ("2",)),
+    Scene("plans", CALM, ("3",)),
+    Scene("model", CALM, ("colon", *"ssd", "enter")),
+    Scene("plan", CALM, ("3", "p"), NARROW),
+    Scene("jobs", DEAD, ("4",)),
+    Scene("batch", LATE, ("4", "enter")),
+    Scene("controllers", CALM, ("5",)),
+    Scene("events", LATE, ("6",)),
+    Scene("results", CALM, ("7",)),
+    Scene("trends", LATE, ("8",)),
+    Scene("node", DEAD, ("enter",)),
+    Scene("camera", CALM, ("colon", *"street", "enter")),
+    Scene("help", CALM, ("question_mark",)),
+    Scene("confirm", CALM, ("d",), NARROW),
+    Scene("add-camera", CALM, ("a",), NARROW),
+    Scene("jump", CALM, ("colon", *"str"), NARROW),
 )
 
 

@@ -13,6 +13,7 @@ from tui.updates import EntriesTaken, FailuresTaken, JobsTaken, Wants, Withheld
 from wire import subjects
 from wire.audit import Entry
 from wire.bus import Bus, Stream
+from wire.cancellation import heed_cancellation
 from wire.errors import BrambleError
 from wire.jobs import STATE, BatchRequest, JobEnd, JobOutcome, JobsReport
 from wire.messages import decode
@@ -39,6 +40,7 @@ class Shelves:
     async def run(self) -> None:
         """Read what is wanted now, then wait for the next period or another wish."""
         while True:
+            heed_cancellation()
             self._changed.clear()
             wants = self._wants()
             if wants.jobs:

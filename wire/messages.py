@@ -57,6 +57,7 @@ class Timings(Message, frozen=True, omit_defaults=True):
     preprocess_ms: NotNegative = 0.0
     infer_ms: NotNegative = 0.0
     postprocess_ms: NotNegative = 0.0
+    merge_ms: NotNegative = 0.0  # at the controller: the answers of a frame's tiles made one
     total_ms: NotNegative = 0.0  # from the capture (or the request's arrival) to the result
 
 

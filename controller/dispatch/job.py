@@ -38,6 +38,7 @@ class Outcome(msgspec.Struct, frozen=True):
     redone: bool
     tiles: tuple[TileReport, ...] = ()  # of a frame that was looked at in tiles
     cached: bool = False  # no node was asked
+    merge_s: float = 0.0  # to make one answer of those of all tiles
 
 
 class Courier(Protocol):

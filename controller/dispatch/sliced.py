@@ -7,6 +7,7 @@ for the frame gets one answer, or one error where a tile could not be looked at 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -71,7 +72,9 @@ class SlicedDispatcher:
             await asyncio.wait(running)
             if slot is not None and not used.is_set():  # cancelled before the first tile could begin
                 self._pool.release(slot)
-        return join_outcomes(outcomes, boxes, info)
+        began = time.perf_counter()
+        joined = join_outcomes(outcomes, boxes, info)
+        return replace(joined, merge_s=time.perf_counter() - began)
 
     async def _begin(self, job: Job, slot: Slot | None, waited_s: float, used: asyncio.Event) -> Outcome:
         """Run the first tile, on the frame's own slot where it has one."""

@@ -149,6 +149,17 @@ def _read_model_info(snapshot: Snapshot) -> Iterator[Sample]:
         yield (model.model, model.version, model.task), 1
 
 
+def _read_plans(snapshot: Snapshot) -> Iterator[Sample]:
+    for state in snapshot.status.plans:
+        yield (state.model,), state.plan is not None and state.plan.settled
+
+
+def _read_predictions(snapshot: Snapshot) -> Iterator[Sample]:
+    for state in snapshot.status.plans:
+        if state.plan is not None and state.plan.throughput_s:
+            yield (state.model,), state.plan.throughput_s
+
+
 def _read_findings(snapshot: Snapshot) -> Iterator[Sample]:
     if not snapshot.plans:
         return
@@ -258,6 +269,11 @@ MODELS = (
     Family("bramble_model_info", "gauge", "1; its labels tell the model's version and task",
            ("model", "version", "task"), _read_model_info),
     Family("bramble_model_nodes_ready", "gauge", "Nodes that serve the model now", ("model",), _read_model_nodes),
+    Family("bramble_plan_in_force", "gauge",
+           "1 once the plan of a model serves, 0 while its nodes get ready; none where a model is laid out automatically",
+           ("model",), _read_plans),
+    Family("bramble_plan_frames_per_second", "gauge", "What the plan of a model was predicted to do", ("model",),
+           _read_predictions),
     _shard("ready", "1 while the node serves the shard", lambda r: r.state is ShardState.READY),
     _shard("rejected", "1 after the node has refused the shard; its heartbeat tells why",
            lambda r: r.state is ShardState.REJECTED),

@@ -67,6 +67,7 @@ class Results:
             preprocess_ms=answer.timings.preprocess_ms,
             infer_ms=answer.timings.infer_ms,
             postprocess_ms=answer.timings.postprocess_ms,
+            merge_ms=_ms(outcome.merge_s),
             total_ms=_ms(self._clock() - capture.arrived),
         )
         counted = capture.camera != JOBS and not outcome.cached  # nobody waits for a job, no node worked

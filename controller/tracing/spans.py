@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from wire.messages import Result, StageTimings, Timings
+from wire.tiles import TileReport, write_region
 
 STAGE_PARTS = ("queue", "decode", "preprocess", "infer", "postprocess")
 
@@ -28,7 +29,7 @@ class PlannedSpan:
 
 
 def plan_spans(result: Result, ended: float) -> tuple[PlannedSpan, ...]:
-    """Return the frame's own span, then those within it: capture, wait, each stage with its parts."""
+    """Return the frame's own span, then those within it: capture, wait, and each stage with its parts, or tiles and merge."""
     timings = result.timings
     arrived = ended - timings.total_ms / 1e3
     started = min(arrived, result.captured_at)
@@ -38,8 +39,12 @@ def plan_spans(result: Result, ended: float) -> tuple[PlannedSpan, ...]:
     if timings.wait_ms:
         spans.append(PlannedSpan("wait", arrived, arrived + timings.wait_ms / 1e3, 0))
     if result.error is None and not result.cached:
-        stages = result.stages or (_as_stage(result.nodes[-1] if result.nodes else "", timings),)
-        _add_stages(spans, stages, arrived + timings.wait_ms / 1e3, ended)
+        sent = arrived + timings.wait_ms / 1e3
+        if result.tiles:
+            _add_tiles(spans, result.tiles, sent, max(sent, ended - timings.merge_ms / 1e3), ended)
+        else:
+            stages = result.stages or (_as_stage(result.nodes[-1] if result.nodes else "", timings),)
+            _add_stages(spans, stages, sent, ended)
     return tuple(spans)
 
 
@@ -60,6 +65,18 @@ def _add_stages(spans: list[PlannedSpan], stages: tuple[StageTimings, ...], sent
                 spans.append(PlannedSpan(name, at, at + seconds, parent))
             at += seconds
         at += hop
+
+
+def _add_tiles(
+    spans: list[PlannedSpan], tiles: tuple[TileReport, ...], sent: float, answered: float, ended: float
+) -> None:
+    """Lay the tiles out side by side, each in the middle of its turn, and behind them what made them one answer."""
+    for number, tile in enumerate(tiles):
+        busy = min(tile.busy_ms / 1e3, answered - sent)
+        began = sent + (answered - sent - busy) / 2
+        attributes: dict[str, Value] = {"bramble.node": tile.node, "bramble.tile": write_region(tile.region)}
+        spans.append(PlannedSpan(f"tile {number}", began, min(began + busy, answered), 0, attributes))
+    spans.append(PlannedSpan("merge", answered, ended, 0, {"bramble.tiles": len(tiles)}))
 
 
 def _parts(stage: StageTimings) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import io
 import os
 import pty
 import re
@@ -19,17 +20,22 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from cli.local.broker import Broker
+from tests.cameras_testing.mjpeg_camera import MjpegCamera
 from tests.e2e.local_process import LocalProcess, StartLocal, bramble
-from tui.actions import AddCamera, Drain, RemoveCamera, Undrain
+from tui.actions import AddCamera, ApplyPlan, CancelJobs, Drain, RemoveCamera, ResetPlan, RetryJobs, Undrain
 from tui.feed import LiveFeed
+from tui.headline import summarise
+from tui.moment import Moment
 from tui.picture import open_picture, read_frame_time
 from tui.state import Dashboard, Phase, fold
 from tui.updates import Update, Wants
 from wire.cameras import CameraConfig
 from wire.context import load_context, save_context
-from wire.errors import BadRequestError
+from wire.errors import BadRequestError, ErrorCode
+from wire.plans import PlanRequest
 
 pytestmark = pytest.mark.e2e
 
@@ -85,6 +91,16 @@ def phase(board: Dashboard, camera: str) -> str:
     return next((each.phase for each in cameras if each.camera == camera), "")
 
 
+def tell(board: Dashboard) -> str:
+    return summarise(Moment(board, time.monotonic())).problem
+
+
+def counts(board: Dashboard, batch: str) -> tuple[int, int]:
+    """How many jobs of a batch are done, and how many failed."""
+    batches = board.jobs.batches if board.jobs else ()
+    return next(((each.done, each.failed) for each in batches if each.batch == batch), (0, 0))
+
+
 async def test_what_the_dashboard_asks_for_is_done_and_shown(simulated: LocalProcess) -> None:
     async with watching(simulated.told["context"]) as watched:
         feed = watched.feed
@@ -122,6 +138,61 @@ async def test_a_node_that_is_killed_shows_within_six_seconds_and_clears_by_itse
             agent.resume()
         await watched.until(lambda board: liveness(board, "node-2") == "live")
         assert {"dead"} <= {line.kind for line in watched.board.log if line.source == "node-2"}
+
+
+async def test_a_camera_that_is_unplugged_shows_within_five_seconds_and_clears_by_itself(
+    simulated: LocalProcess,
+) -> None:
+    jpeg = io.BytesIO()
+    Image.new("RGB", (64, 48), (30, 60, 140)).save(jpeg, "JPEG")
+    async with watching(simulated.told["context"]) as watched, MjpegCamera([jpeg.getvalue()], fps=10) as camera:
+        await watched.until(lambda board: board.connection.phase is Phase.CONNECTED)
+        await watched.feed.act(AddCamera(CameraConfig(camera="gate", url=camera.url, models=("mobilenet_v2",))))
+        await watched.until(lambda board: phase(board, "gate") == "live")
+        await camera.kill()
+        assert await watched.until(lambda board: "gate: " in tell(board)) < 5.5
+        await watched.until(lambda board: phase(board, "gate") == "blind")
+        await camera.start()
+        await watched.until(lambda board: phase(board, "gate") == "live" and "gate: " not in tell(board))
+        await watched.feed.act(RemoveCamera("gate"))
+
+
+async def test_jobs_that_failed_say_why_and_are_tried_again_and_the_record_tells_who_asked(
+    simulated: LocalProcess, tmp_path: Path
+) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "whole.jpg")
+    (tmp_path / "broken.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:200])
+    submit = bramble("submit", str(tmp_path), "--model", "mobilenet_v2", "--batch", "walk", "--no-wait")
+    environment = {**os.environ, "NATS_CONTEXT": simulated.told["context"]}
+    done = await asyncio.to_thread(subprocess.run, submit, env=environment, capture_output=True, timeout=WAIT_S)
+    assert done.returncode == 0, done.stderr
+    async with watching(simulated.told["context"]) as watched:
+        watched.feed.want(Wants(jobs=True, batch="walk", record=True))
+        await watched.until(lambda board: counts(board, "walk") == (1, 1))
+        await watched.until(lambda board: board.failures is not None and bool(board.failures.outcomes))
+        (failure,) = watched.board.failures.outcomes if watched.board.failures else ()
+        assert failure.error is not None
+        assert (Path(failure.file).name, failure.error.code) == ("broken.jpg", ErrorCode.BAD_IMAGE)
+        said = await watched.feed.act(RetryJobs("walk", (failure.job,)))
+        assert said in ("1 job of walk will be tried again", "0 jobs of walk will be tried again")
+        await watched.until(lambda board: "jobs.retry" in {entry.deed.action for entry in board.record})
+        assert await watched.feed.act(CancelJobs("walk")) == "0 jobs cancelled"
+
+
+async def test_a_plan_is_proposed_applied_and_reset_from_the_dashboard(simulated: LocalProcess) -> None:
+    async with watching(simulated.told["context"]) as watched:
+        await watched.until(lambda board: liveness(board, "node-1") == "live")
+        request = PlanRequest(model="mobilenet_v2")
+        report = await watched.feed.propose(request)
+        assert report.options
+        assert "serves once its nodes are ready" in await watched.feed.act(ApplyPlan(request))
+        await watched.until(lambda board: bool(board.status and board.status.plans))
+        assert watched.board.status is not None
+        (state,) = watched.board.status.plans
+        assert state.plan is not None
+        assert state.plan.latency_s > 0
+        assert "mobilenet_v2" in await watched.feed.act(ResetPlan("mobilenet_v2"))
+        await watched.until(lambda board: board.status is not None and not board.status.plans)
 
 
 async def test_a_broker_that_dies_is_a_state_with_a_countdown_and_ends_by_itself(start_local: StartLocal) -> None:

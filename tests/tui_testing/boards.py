@@ -145,8 +145,23 @@ def healthy() -> ClusterStatus:
 
 def large() -> ClusterStatus:
     """Twenty nodes and thirty cameras: the size that Bramble is made for."""
-    nodes = [make_node(f"node-{number}", load=number / 10) for number in range(1, 21)]
-    return make_status(nodes, [make_camera(f"camera-{number}") for number in range(1, 31)])
+    return large_status(20, 30)
+
+
+def large_status(nodes: int, cameras: int, *, turn: int = 0, at: float = AT) -> ClusterStatus:
+    """So many nodes and cameras, all well; with every ``turn`` all their numbers are others."""
+    listed = [
+        make_node(
+            f"node-{number}", load=(number + turn) % 21 / 10, temperature_c=45.0 + (number + turn) % 20,
+            shards=(make_report(ewma_ms=20.0 + (number + turn) % 9),), age_s=(number + turn) % 10 / 10,
+        )
+        for number in range(1, nodes + 1)
+    ]  # fmt: skip
+    shown = [
+        make_camera(f"camera-{number}", fps=9.5 + (number + turn) % 10 / 10, inferred=5000 + 10 * turn, at=at)
+        for number in range(1, cameras + 1)
+    ]
+    return make_status(listed, shown, at=at, inferred=10_000 + 300 * turn)
 
 
 class StillSource:

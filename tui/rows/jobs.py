@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 from tui.columns import MARK, Column, Row
 from tui.rows.order import natural_key
@@ -72,7 +73,7 @@ def _failure_row(outcome: JobOutcome) -> Row:
     why = f"{error.message}; {error.remedy}" if error and error.remedy else error.message if error else NONE
     cells = (
         Severity.BAD.mark,
-        outcome.file or outcome.job,
+        PurePosixPath(outcome.file).name or outcome.job,
         error.code.value if error else NONE,
         str(outcome.deliveries),
         why,

@@ -98,6 +98,7 @@ def test_the_whole_picture_and_every_tile_are_looked_at_once_and_one_answer_come
         assert (outcome.answer.width, outcome.answer.height) == (100, 40)
         assert sorted(outcome.answer.nodes) == ["a", "b", "c"]
         assert {report.found for report in outcome.tiles} == {1}
+        assert outcome.merge_s > 0
         assert await bench.settle() == 0
 
     run_virtually(main())

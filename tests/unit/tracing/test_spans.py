@@ -11,6 +11,7 @@ from controller.tracing.spans import PlannedSpan, plan_spans
 from controller.tracing.tracer import NoTracer
 from wire.errors import BadRequestError, ErrorBody, ErrorCode
 from wire.messages import Result, StageTimings, Timings
+from wire.tiles import TileReport
 
 ENDED = 1_800_000_000.0
 
@@ -54,6 +55,21 @@ def test_every_stage_of_a_pipeline_has_its_node() -> None:
     ]
     assert spans[0].end < spans[1].start
     assert spans[1].end - spans[1].start == pytest.approx(0.02)
+
+
+def test_tiles_lie_side_by_side_and_what_makes_them_one_comes_last() -> None:
+    tiles = (
+        TileReport(region=(0, 0, 320, 180), node="a", digest="0" * 64, found=1, busy_ms=40.0),
+        TileReport(region=(320, 0, 640, 180), node="b", digest="0" * 64, found=0, busy_ms=60.0),
+    )
+    result = make_result(Timings(wait_ms=10, infer_ms=60, merge_ms=5, total_ms=100), nodes=("a", "b"), tiles=tiles)
+
+    spans = plan_spans(result, ENDED)[3:]
+
+    shown = [(s.name, round(s.start - ENDED, 4), round(s.end - ENDED, 4), s.parent) for s in spans]
+    assert shown == [("tile 0", -0.0675, -0.0275, 0), ("tile 1", -0.0775, -0.0175, 0), ("merge", -0.005, 0.0, 0)]
+    assert [s.attributes.get("bramble.node") for s in spans] == ["a", "b", None]
+    assert spans[0].attributes["bramble.tile"] == "0,0,320,180"
 
 
 def test_a_failure_is_the_frame_and_its_wait_with_the_reason() -> None:

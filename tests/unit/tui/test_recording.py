@@ -4,17 +4,22 @@ import asyncio
 import gzip
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.testing.virtual_time import run_virtually
+from tests.tui_testing.archives import make_entries, make_failures, make_report
 from tests.tui_testing.boards import AT, healthy, make_camera, make_node, make_result, make_status
 from tui.actions import Drain
 from tui.picture import open_picture
-from tui.record import Recorder, clean_status
+from tui.record import Recorder, clean_entries, clean_outcomes, clean_status
 from tui.recording import (
+    EntriesRecord,
     EventRecord,
+    FailuresRecord,
+    JobsRecord,
     Record,
     ResultRecord,
     StatusRecord,
@@ -26,7 +31,10 @@ from tui.replay import Replay, draw_findings
 from tui.state import Dashboard, fold
 from tui.updates import (
     Connecting,
+    EntriesTaken,
     EventTaken,
+    FailuresTaken,
+    JobsTaken,
     Lost,
     PictureMissing,
     PictureTaken,
@@ -84,9 +92,29 @@ def test_the_recorder_takes_two_results_a_second_and_no_pictures() -> None:
     assert [record.t for record in recorder.records] == [0.1, 0.25, 0.75, 1.4]
 
 
+def test_the_recorder_takes_what_is_kept_only_where_it_has_changed() -> None:
+    recorder = Recorder(began=0.0)
+    entries = clean_entries(make_entries(AT))
+    failures = FailuresTaken("walk", make_failures("walk", AT))
+    for second in range(3):
+        recorder.take(JobsTaken(make_report(AT)), float(second))
+        recorder.take(failures, float(second))
+        recorder.take(EntriesTaken(entries if second == 0 else ()), float(second))
+    assert [type(record) for record in recorder.records] == [JobsRecord, FailuresRecord, EntriesRecord]
+    replay = Replay(recorder.records)
+    assert [replay.play(record) for record in recorder.records] == [
+        (JobsTaken(make_report(AT)),),
+        (failures,),
+        (EntriesTaken(entries),),
+    ]
+
+
 def test_a_recording_does_not_tell_where_things_were() -> None:
     status = clean_status(make_status([make_node()], [make_camera("door")]))
     assert [camera.source for camera in status.cameras] == ["rtsp:…"]
+    assert [entry.deed.detail for entry in clean_entries(make_entries(AT))] == ["rtsp:…", "", "not authorised"]
+    (outcome, *_) = clean_outcomes((msgspec.structs.replace(make_failures("walk", AT)[0], file="/home/pi/a.jpg"),))
+    assert outcome.file == "a.jpg"
 
 
 def test_a_replay_keeps_the_recordings_time_and_begins_again() -> None:
@@ -150,4 +178,8 @@ def test_the_session_that_comes_with_the_dashboard_shows_a_node_a_camera_and_a_d
         for update in replay.play(record):
             board = fold(board, update, record.t)
     assert {"suspect", "dead", "blind", "draining"} <= {line.kind for line in board.log}
+    assert board.jobs is not None
+    assert board.failures is not None
+    assert board.record
+    assert len({each.controller for each in board.status.controllers}) == 2 if board.status else False
     assert len(board.points) > 60
