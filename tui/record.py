@@ -77,9 +77,7 @@ class Recorder:
 
 def clean_status(status: ClusterStatus) -> ClusterStatus:
     """Leave out where things are on the machine of the recording: paths and addresses."""
-    cameras = tuple(
-        msgspec.structs.replace(camera, source=camera.source.partition(":")[0] + ":…") for camera in status.cameras
-    )
+    cameras = tuple(msgspec.structs.replace(camera, source=_hide(camera.source)) for camera in status.cameras)
     controllers = tuple(msgspec.structs.replace(each, metrics_url="") for each in status.controllers)
     return msgspec.structs.replace(status, cameras=cameras, controllers=controllers, metrics_url="")
 
@@ -96,7 +94,12 @@ def clean_entries(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 def _clean_deed(deed: Deed) -> Deed:
     hides = deed.action == "camera.add" and deed.outcome is Outcome.DONE
-    return msgspec.structs.replace(deed, detail=deed.detail.partition(":")[0] + ":…") if hides else deed
+    return msgspec.structs.replace(deed, detail=_hide(deed.detail)) if hides else deed
+
+
+def _hide(url: str) -> str:
+    """Return the scheme of a URL; a path without one is a file's."""
+    return ("file" if url.startswith("/") else url.partition(":")[0]) + ":…"
 
 
 async def record(context: str | None, seconds: float, batch: str | None) -> list[Record]:

@@ -74,7 +74,8 @@ class SlicedDispatcher:
                 self._pool.release(slot)
         began = time.perf_counter()
         joined = join_outcomes(outcomes, boxes, info)
-        return replace(joined, merge_s=time.perf_counter() - began)
+        timed: Outcome = msgspec.structs.replace(joined, merge_s=time.perf_counter() - began)
+        return timed
 
     async def _begin(self, job: Job, slot: Slot | None, waited_s: float, used: asyncio.Event) -> Outcome:
         """Run the first tile, on the frame's own slot where it has one."""

@@ -270,7 +270,7 @@ MODELS = (
            ("model", "version", "task"), _read_model_info),
     Family("bramble_model_nodes_ready", "gauge", "Nodes that serve the model now", ("model",), _read_model_nodes),
     Family("bramble_plan_in_force", "gauge",
-           "1 once the plan of a model serves, 0 while its nodes get ready; none where a model is laid out automatically",
+           "1 once the plan of a model serves, 0 while its nodes get ready; none where it is laid out automatically",
            ("model",), _read_plans),
     Family("bramble_plan_frames_per_second", "gauge", "What the plan of a model was predicted to do", ("model",),
            _read_predictions),

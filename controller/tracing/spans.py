@@ -29,7 +29,7 @@ class PlannedSpan:
 
 
 def plan_spans(result: Result, ended: float) -> tuple[PlannedSpan, ...]:
-    """Return the frame's own span, then those within it: capture, wait, and each stage with its parts, or tiles and merge."""
+    """Return the frame's own span, then those within it: capture, wait, stages with their parts, or tiles and merge."""
     timings = result.timings
     arrived = ended - timings.total_ms / 1e3
     started = min(arrived, result.captured_at)

@@ -112,6 +112,8 @@ def test_the_recorder_takes_what_is_kept_only_where_it_has_changed() -> None:
 def test_a_recording_does_not_tell_where_things_were() -> None:
     status = clean_status(make_status([make_node()], [make_camera("door")]))
     assert [camera.source for camera in status.cameras] == ["rtsp:…"]
+    (camera,) = clean_status(make_status([], [msgspec.structs.replace(make_camera(), source="/home/pi/a.mp4")])).cameras
+    assert camera.source == "file:…"
     assert [entry.deed.detail for entry in clean_entries(make_entries(AT))] == ["rtsp:…", "", "not authorised"]
     (outcome, *_) = clean_outcomes((msgspec.structs.replace(make_failures("walk", AT)[0], file="/home/pi/a.jpg"),))
     assert outcome.file == "a.jpg"
