@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -40,6 +42,29 @@ def test_what_was_done_and_what_was_refused_is_on_the_record_and_no_password(sim
     assert find(entries, "model.add", target="mobilenet_v2")
     assert len({deed["who"] for deed in find(entries, "node.drain")}) == 1
     assert "s3cret" not in json.dumps(entries)
+
+
+def test_no_password_and_no_key_is_in_a_metric_or_a_log(simulated: LocalProcess) -> None:
+    directory = Path(simulated.told["access"]).parent
+    keys = {word for path in directory.rglob("*") if path.suffix in {".nk", ".creds"}
+            for word in path.read_text().split() if re.fullmatch("S[OAU][A-Z2-7]{56}", word)}  # fmt: skip
+    assert keys
+    simulated.tell("camera", "add", "vault", "rtsp://joe:s3cret@127.0.0.1:9/1", "--model", "mobilenet_v2")
+    try:
+        deadline = time.monotonic() + WITHIN_S
+        while 'camera="vault"' not in (metrics := read_metrics(simulated)):
+            assert time.monotonic() < deadline, metrics[-2000:]
+    finally:
+        simulated.tell("camera", "remove", "vault")
+    told = {path.name: path.read_text(errors="replace") for path in directory.rglob("*.log")} | {"metrics": metrics}
+    assert any("vault" in text for name, text in told.items() if name != "metrics")
+    assert [name for name, text in told.items() if any(secret in text for secret in ("s3cret", *keys))] == []
+
+
+def read_metrics(local: LocalProcess) -> str:
+    with urlopen(f"{local.told['metrics'].removesuffix('/metrics')}/metrics", timeout=WITHIN_S) as reply:  # noqa: S310 - its own
+        data: bytes = reply.read()
+    return data.decode()
 
 
 def test_the_record_proves_itself_whole_and_an_old_head_is_part_of_it(simulated: LocalProcess) -> None:

@@ -65,3 +65,19 @@ def test_on_a_terminal_what_is_wrong_has_a_colour_and_what_is_well_has_none() ->
 
     assert formatter.format(make_record("bad", logging.ERROR)) == "\x1b[31mlevel=error msg=bad\x1b[0m"
     assert formatter.format(make_record("good")) == "level=info msg=good"
+
+
+def test_a_password_in_a_traceback_is_redacted() -> None:
+    def crash() -> None:
+        raise OSError("rtsp://joe:s3cret@door/1 cannot be opened")
+
+    try:
+        crash()
+    except OSError:
+        record = make_record("failed", logging.ERROR)
+        record.exc_info = sys.exc_info()
+
+    line = LineFormatter(timestamp=False).format(record)
+
+    assert "rtsp://***@door/1 cannot be opened" in line
+    assert "s3cret" not in line
