@@ -40,7 +40,8 @@ def _three(prefix: str) -> Callable[[Row], str]:
 _FRAME_PATH: tuple[Column, ...] = (
     ("", lambda row: CONTENDERS[row["contender"]].title),
     ("messaging CPU a frame, ms", _number("messaging_ms")),
-    ("in % of the job's", _number("messaging_share", 0, 100)),
+    ("the job's, ms", _number("job_ms", 1)),
+    ("messaging in % of it", _number("messaging_share", 0, 100)),
     ("added at one in flight, ms", _number("one_added_ms")),
     ("outside the job at one, ms", _number("one_outside_ms")),
     ("of two bare loops", _number("saturation")),
