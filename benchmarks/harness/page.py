@@ -37,16 +37,21 @@ def _three(prefix: str) -> Callable[[Row], str]:
     return show
 
 
+def _timed(show: Callable[[Row], str]) -> Callable[[Row], str]:
+    """Show nothing where the machine was not at rest: latencies and rates of then would mislead."""
+    return lambda row: show(row) if row["at_rest"] else "-"
+
+
 _FRAME_PATH: tuple[Column, ...] = (
     ("", lambda row: CONTENDERS[row["contender"]].title),
     ("messaging CPU a frame, ms", _number("messaging_ms")),
     ("the job's, ms", _number("job_ms", 1)),
     ("messaging in % of it", _number("messaging_share", 0, 100)),
-    ("added at one in flight, ms", _number("one_added_ms")),
-    ("outside the job at one, ms", _number("one_outside_ms")),
-    ("of two bare loops", _number("saturation")),
-    ("8 in flight, p50/95/99 ms", _three("full")),
-    ("half load, p50/95/99 ms", _three("half")),
+    ("added at one in flight, ms", _timed(_number("one_added_ms"))),
+    ("outside the job at one, ms", _timed(_number("one_outside_ms"))),
+    ("of two bare loops", _timed(_number("saturation"))),
+    ("8 in flight, p50/95/99 ms", _timed(_three("full"))),
+    ("half load, p50/95/99 ms", _timed(_three("half"))),
     ("start, s", _number("start_s", 1)),
     ("memory, MB", _number("memory_mb", 0)),
     ("idle, % of a core", _number("idle_cpu", 1, 100)),
@@ -136,7 +141,7 @@ def write_results(records: Mapping[str, Row]) -> str:
     rows = [
         {
             "what": each.what,
-            "measured": f"{each.measured:.3g} {each.unit}",
+            "measured": f"{each.measured:.3g} {each.unit}" if each.at_rest else "-",
             "bound": f"{'at most' if each.at_most else 'at least'} {each.bound:.3g} {each.unit}",
             "": each.word,
         }
