@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -14,12 +12,9 @@ from modelkit.picture import decode_picture
 Pixels = npt.NDArray[np.uint8]
 """(height, width, 3) RGB."""
 
-STALE_S = 5.0
-"""A picture older than this does not show what is there now."""
 RAMP = " .:-=+*#%@"
 """Dark to light, for terminals without colour."""
 _CELL = 2  # a terminal's cell is about twice as high as wide
-_FRAME_ID = re.compile(r"[0-9a-f]{21}\Z")
 _DIMMED = 0.4
 
 
@@ -38,11 +33,6 @@ def open_picture(jpeg: bytes, *, min_width: int = 640) -> Pixels:
         return decode_picture(jpeg, min_width=min_width)
     except ModelkitError as error:
         raise PictureError(f"the picture cannot be shown: {error}") from error
-
-
-def read_frame_time(frame: str) -> float | None:
-    """Return when a frame came, in the controller's Unix seconds, from its id: see ``wire.ids.new_frame_id``."""
-    return int(frame[:11], 16) / 1000 if _FRAME_ID.match(frame) else None
 
 
 def fit_cells(pixels: Pixels, width: int, height: int) -> tuple[int, int]:

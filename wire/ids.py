@@ -13,6 +13,7 @@ from wire.errors import BadRequestError
 
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}\Z"
 _TOKEN = re.compile(NAME_PATTERN)
+_FRAME_ID = re.compile(r"[0-9a-f]{21}\Z")
 
 Token = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=64, description="A name that is safe inside a subject")]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="SHA-256 in lower-case hex")]
@@ -53,3 +54,8 @@ def check_token(value: str, what: str) -> str:
 def new_frame_id() -> str:
     """Return a new frame id: 11 hex digits of Unix milliseconds, then 10 random ones, so that ids sort by time."""
     return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(5)}"
+
+
+def read_frame_time(frame: str) -> float | None:
+    """Return when a frame came, in its controller's Unix seconds, or None if that is not an id."""
+    return int(frame[:11], 16) / 1000 if _FRAME_ID.match(frame) else None

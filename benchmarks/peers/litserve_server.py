@@ -35,4 +35,11 @@ if __name__ == "__main__":
     server = litserve.LitServer(
         Classifier(), accelerator="cpu", workers_per_device=WORKERS, fast_queue=True, restart_workers=True
     )
-    server.run(host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", num_api_servers=1, pretty_logs=False)
+    server.run(
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        log_level="warning",
+        num_api_servers=1,
+        pretty_logs=False,
+        generate_client_file=False,  # it would be written into whatever folder the benchmark was started in
+    )

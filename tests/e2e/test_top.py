@@ -29,12 +29,13 @@ from tui.actions import AddCamera, ApplyPlan, CancelJobs, Drain, RemoveCamera, R
 from tui.feed import LiveFeed
 from tui.headline import summarise
 from tui.moment import Moment
-from tui.picture import open_picture, read_frame_time
+from tui.picture import open_picture
 from tui.state import Dashboard, Phase, fold
 from tui.updates import Update, Wants
 from wire.cameras import CameraConfig
 from wire.context import load_context, save_context
 from wire.errors import BadRequestError, ErrorCode
+from wire.ids import read_frame_time
 from wire.plans import PlanRequest
 
 pytestmark = pytest.mark.e2e

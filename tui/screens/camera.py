@@ -13,7 +13,6 @@ from tui.actions import RemoveCamera
 from tui.facts import camera_facts
 from tui.messages import Ask
 from tui.moment import Moment
-from tui.picture import STALE_S, PictureError, open_picture, read_frame_time
 from tui.rows.logs import RESULT_COLUMNS, result_rows
 from tui.screens.board_screen import BoardScreen
 from tui.texts import format_span, printable
@@ -21,6 +20,10 @@ from tui.updates import PictureMissing, PictureTaken, Wants
 from tui.widgets.board_table import BoardTable
 from tui.widgets.facts_panel import FactsPanel
 from tui.widgets.picture_view import PictureView
+from wire.ids import read_frame_time
+
+STALE_S = 5.0
+"""A picture older than this does not show what is there now."""
 
 
 class CameraScreen(BoardScreen):
@@ -80,6 +83,8 @@ class CameraScreen(BoardScreen):
         self.post_message(Ask(RemoveCamera(self.camera)))
 
     def _show_picture(self, picture: PictureTaken, moment: Moment) -> None:
+        from tui.picture import PictureError, open_picture  # noqa: PLC0415 - numpy comes with the first picture
+
         view, badge = self.query_one(PictureView), self.query_one("#badge", Label)
         if picture is not self._opened:
             self._opened = picture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
@@ -9,7 +11,8 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.picture import Pixels, dim, fit_cells, render_letters, scale_half_blocks
+if TYPE_CHECKING:
+    from tui.picture import Pixels
 
 
 class PictureView(Widget):
@@ -39,6 +42,13 @@ class PictureView(Widget):
         self._lines = []
         if self.pixels is None or not all(self.size):
             return
+        from tui.picture import (  # noqa: PLC0415 - numpy comes with the first picture
+            dim,
+            fit_cells,
+            render_letters,
+            scale_half_blocks,
+        )
+
         columns, rows = fit_cells(self.pixels, *self.size)
         pixels = dim(self.pixels) if self.stale else self.pixels
         if self._colour:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from wire import subjects
 from wire.errors import BadRequestError
-from wire.ids import check_token, new_frame_id
+from wire.ids import check_token, new_frame_id, read_frame_time
 from wire.subjects import TABLE, Subject
 
 tokens = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
@@ -57,3 +57,13 @@ def test_frame_ids_are_unique_tokens() -> None:
     ids = [new_frame_id() for _ in range(2000)]
     assert len(set(ids)) == len(ids)
     assert all(check_token(each, "frame id") for each in ids)
+
+
+def test_a_frame_id_tells_when_the_frame_came() -> None:
+    assert read_frame_time("199e9ffd000" + "0" * 10) == int("199e9ffd000", 16) / 1000
+    assert read_frame_time(new_frame_id()) is not None
+
+
+@pytest.mark.parametrize("frame", ["", "x" * 21, "0" * 20, "0" * 22, "../etc"])
+def test_what_is_no_frame_id_tells_nothing(frame: str) -> None:
+    assert read_frame_time(frame) is None
