@@ -285,10 +285,7 @@ def test_a_broken_release_goes_back_at_the_first_node_and_names_it(
 
 @pytest.mark.usefixtures("installed")
 def test_an_upgrade_under_a_stream_of_pictures_loses_none(bed: Bed, tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    shutil.copytree(bed.tree, tree)
-    (tree / "edge_agent/__init__.py").write_text('"""A later release."""\n')
-    build_bundles(tree)
+    tree = make_later_release(bed, tmp_path, "A later release.")
     old = find_releases(bed)
 
     stream = asyncio.run(ask_meanwhile(bed, "playbooks/upgrade.yml", tree=tree))
@@ -305,10 +302,11 @@ def test_an_upgrade_under_a_stream_of_pictures_loses_none(bed: Bed, tmp_path: Pa
 
 @pytest.mark.thorough
 @pytest.mark.usefixtures("installed")
-def test_a_deployment_puts_the_programs_on_every_host_and_on_the_record_once(bed: Bed) -> None:
+def test_a_deployment_puts_the_programs_on_every_host_and_on_the_record_once(bed: Bed, tmp_path: Path) -> None:
+    tree = make_later_release(bed, tmp_path, "A deployed release.")
     old = find_releases(bed)
 
-    first = bed.play("playbooks/deploy.yml").expect_success()
+    first = bed.play("playbooks/deploy.yml", tree=tree).expect_success()
 
     new = find_releases(bed)
     assert all(new[node] != old[node] for node in NODES)
@@ -316,10 +314,19 @@ def test_a_deployment_puts_the_programs_on_every_host_and_on_the_record_once(bed
     assert find_noted(bed) == new
     noted = len(read_record(bed, "deploy.release"))
 
-    again = bed.play("playbooks/deploy.yml").expect_success()
+    again = bed.play("playbooks/deploy.yml", tree=tree).expect_success()
 
     assert again.changed == NOTHING, again.output[-6000:]
     assert len(read_record(bed, "deploy.release")) == noted
+
+
+def make_later_release(bed: Bed, directory: Path, what: str) -> Path:
+    """Return sources that differ from those the bed runs, with bundles of them built."""
+    tree = directory / "tree"
+    shutil.copytree(bed.tree, tree)
+    (tree / "edge_agent/__init__.py").write_text(f'"""{what}"""\n')
+    build_bundles(tree)
+    return tree
 
 
 def find_releases(bed: Bed) -> dict[str, str]:

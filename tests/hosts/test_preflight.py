@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -31,7 +32,7 @@ def survey(bed: Bed, *options: str) -> Play:
 def read_refusals(play: Play, node: str) -> dict[str, str]:
     """Return why a node was refused, by subject."""
     said = " ".join(play.output.split())
-    [own] = re.findall(rf"fatal: \[{node}\]: FAILED! => (.*?)(?= fatal: | TASK \[| PLAY |$)", said)
+    [own] = re.findall(rf"fatal: \[{node}\]: FAILED! => (.*?)(?= fatal: | \[ERROR\]| TASK \[| PLAY |$)", said)
     return dict(re.findall(r"- ['\"]?(\w+): (.*?)(?= - ['\"]?\w+: |$)", own))
 
 
@@ -63,7 +64,7 @@ def test_a_32_bit_host_is_refused_with_the_reason(bed: Bed) -> None:
     bed.ssh("node2", "sh -c 'systemctl daemon-reload && systemctl restart ssh'")
     assert bed.ssh("node2", "uname -m").strip() == "i686"
 
-    play = survey(bed, "--limit", "node2")
+    play = survey(bed, "--limit", "node2", "--ssh-extra-args=-o ControlPath=none")  # under the new sshd, not an old one
 
     assert play.code != 0
     assert "the inference runtime has no wheel for 32-bit" in read_refusals(play, "node2")["architecture"]
@@ -73,7 +74,8 @@ def test_a_32_bit_host_is_refused_with_the_reason(bed: Bed) -> None:
 
 
 def test_under_voltage_and_a_slow_disk_are_told_but_no_reason_to_refuse(bed: Bed) -> None:
-    bed.ssh("node1", f"sh -c 'cat > /usr/local/bin/vcgencmd <<\"END\"\n{FIRMWARE.read_text()}END\n'")
+    writing = f"printf %s {quote(FIRMWARE.read_text())} > /usr/local/bin/vcgencmd"
+    bed.ssh("node1", f"sh -c {quote(writing)}")
     bed.ssh("node1", "chmod 755 /usr/local/bin/vcgencmd")
 
     play = survey(bed, "--extra-vars", json.dumps({"node_base_fsync_warn_ms": 0})).expect_success()

@@ -36,7 +36,9 @@ def test_a_directory_without_keys_is_an_error_and_not_the_same_as_trusting_all(t
         read_trust(tmp_path, allow_unsigned=False)
 
 
-@pytest.mark.parametrize("text", [b"", b"hello", make_key(), b"\xff" * 9])
+@pytest.mark.parametrize(
+    "text", [b"", b"hello", make_key(), b"\xff" * 9], ids=["nothing", "words", "a private key", "no text"]
+)
 def test_what_is_no_public_key_is_refused(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "key.pub").write_bytes(text)
     with pytest.raises(BadRequestError, match="key"):

@@ -102,7 +102,7 @@ def test_whatever_comes_as_a_signature_is_refused_with_a_reason(data: bytes) -> 
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("key", [b"", b"not a key", PUBLIC])
+@pytest.mark.parametrize("key", [b"", b"not a key", PUBLIC], ids=["nothing", "words", "a public key"])
 def test_what_is_no_private_key_is_told(key: bytes) -> None:
     with pytest.raises(ModelRejectedError, match="private key"):
         sign(manifest(), key)
