@@ -48,7 +48,7 @@ lint: $(READY) ## format, lint, strict types, import contracts
 check: lint unit ## the everyday loop: lint and unit tests
 
 unit: $(READY) ## unit tests only
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q -n auto --dist loadfile tests/unit
 
 format: $(READY) ## format the sources and mend what can be mended
 	$(BIN)/ruff format $(SOURCES)

@@ -15,7 +15,6 @@ from nats.errors import Error as NatsError
 from nats.errors import NoServersError, SlowConsumerError
 
 from wire.bus.direct import DirectClient
-from wire.bus.transport import SocketTransport
 from wire.context import Context
 from wire.errors import BusError, NotAuthorisedError
 from wire.identity import KeyPair, read_key_pair
@@ -50,12 +49,12 @@ class GuardedClient(DirectClient):
         await super()._process_info(info, initial_connection)
 
     def abort(self) -> None:
-        """End at once whatever a failed :meth:`close` has left running; nothing is sent any more."""
+        """End at once whatever :meth:`close` has left running, a connection under way too; nothing is sent any more."""
         for task in (self._reconnection_task, self._reading_task, self._ping_interval_task, self._flusher_task):
             if task is not None:
                 task.cancel()
-        if isinstance(self._transport, SocketTransport):
-            self._transport.abort()
+        for transport in self._opened:
+            transport.abort()
 
     async def _process_connect_init(self) -> None:
         transport = self._transport

@@ -14,6 +14,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakSet
 
 from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
@@ -47,6 +48,7 @@ class DirectClient(Client):
 
     def __init__(self) -> None:
         super().__init__()
+        self._opened: WeakSet[SocketTransport] = WeakSet()  # those that may still be open among them
         self._takers: dict[int, Take] = {}  # by subscription
         self._asked: dict[str, tuple[str, asyncio.Future[Msg]]] = {}  # by token: the subject, and who waits
         self._answers = ""  # where answers come in, up to the token
@@ -136,6 +138,7 @@ class DirectClient(Client):
         s.last_attempt = time.monotonic()
         transport = SocketTransport()
         self._transport = transport
+        self._opened.add(transport)
         await transport.connect(s.uri, 0, self.options["connect_timeout"])
 
     async def _read_loop(self) -> None:

@@ -295,7 +295,9 @@ class Link:
                 await self._client.close()
         except (TimeoutError, OSError) as error:  # it died with much on its way; nats-py writes to the dead socket
             _log.warning("the connection was cut off", extra={"action": "close", "error": repr(error)})
+        finally:
             self._client.abort()
+            await asyncio.sleep(0)  # the sockets close
 
     async def _note_error(self, error: Exception) -> None:
         if is_slow_consumer(error):
