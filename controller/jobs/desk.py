@@ -65,6 +65,7 @@ class JobDesk:
         self._runner = Runner(controller, dispatcher=dispatcher, results=results, archive=self.archive, clock=clock)
         self._pullers: dict[str, tuple[Puller, asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()
+        self._tried = asyncio.Event()  # to open the streams, well or not
         self._stale = True  # the streams must be looked at
         self._status: QueueStatus | None = None
         self._problem = ""
@@ -104,6 +105,7 @@ class JobDesk:
                     if error.message != self._problem:
                         _log.error("no jobs", extra={"action": "open_jobs", "error": error.message})
                     self._problem = error.message
+                self._tried.set()
                 await _wait(self._changed, RECONCILE_S)
 
     async def _reconcile(self, tasks: asyncio.TaskGroup) -> None:
@@ -164,7 +166,8 @@ class JobDesk:
                         _log.info("a job was not kept", extra={"action": "keep", "error": error.message})
 
     async def _observe(self) -> None:
-        """Look at the queue now and then, for who asks."""
+        """Look at the queue now and then, for who asks; not before it can be there."""
+        await self._tried.wait()
         while True:
             try:
                 self._status = await self.look()
