@@ -9,8 +9,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 
-import msgspec
-
 from controller.audit.desk import AuditDesk
 from controller.audit.recorder import Recorder
 from controller.audit.sources import open_sources
@@ -60,7 +58,6 @@ from wire.ids import JOBS, REQUESTS
 from wire.jobs import QueueStatus
 from wire.messages import Result, encode
 from wire.service import Service
-from wire.status import ClusterStatus
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
 TICK_S = 0.25
@@ -371,7 +368,7 @@ class Controller:
 
     def _take_snapshot(self) -> Snapshot:
         whole = self._reporter.cluster()
-        status = self._leave_out_others(whole)
+        status = self._reporter.leave_out_others(whole)
         cameras = {camera.camera for camera in status.cameras} | {JOBS, REQUESTS}
         return Snapshot(
             version=self._version,
@@ -393,9 +390,3 @@ class Controller:
             findings=judge_cluster(whole) if self._keeper.plans else (),
             fenced=self._results.fenced,
         )
-
-    def _leave_out_others(self, status: ClusterStatus) -> ClusterStatus:
-        """Each camera is in the metrics of one controller: its owner's, or where it has none, the planner's."""
-        own = {self._settings.id, ""} if self._keeper.plans else {self._settings.id}
-        cameras = tuple(camera for camera in status.cameras if camera.controller in own)
-        return msgspec.structs.replace(status, cameras=cameras)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -126,21 +125,3 @@ def close_accounts(status: ControllerStatus) -> ControllerStatus:
         failed[LOST] = failed.get(LOST, 0) + counts.open
     closed = msgspec.structs.replace(counts, failed=failed, open=0)
     return msgspec.structs.replace(status, counts=closed, liveness="dead", plans=False, cameras=())
-
-
-def add_counts(several: Iterable[Counts]) -> Counts:
-    """Return the sums. Each controller's counts add up by themselves, so these do too."""
-    every = tuple(several)
-    dropped: Counter[str] = Counter()
-    failed: Counter[str] = Counter()
-    for each in every:
-        dropped.update(each.dropped)
-        failed.update(each.failed)
-    return Counts(
-        offered=sum(each.offered for each in every),
-        inferred=sum(each.inferred for each in every),
-        gated=sum(each.gated for each in every),
-        dropped=dict(dropped),
-        failed=dict(failed),
-        open=sum(each.open for each in every),
-    )

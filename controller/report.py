@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from controller.catalogue import Catalogue
 from controller.leases.keeper import LeaseKeeper
 from controller.nodes.nodes import Nodes
 from controller.ownership import Ownership
-from controller.peers import Peers, add_counts
+from controller.peers import Peers
 from controller.proofs.prover import Prover
+from controller.results.ledger import add_counts
 from controller.results.results import Results
 from modelkit.manifest import Manifest
 from wire.jobs import QueueStatus
@@ -68,6 +71,12 @@ class Reporter:
             jobs=self._jobs(),
             plans=self._plans(),
         )
+
+    def leave_out_others(self, status: ClusterStatus) -> ClusterStatus:
+        """Each camera is in the metrics of one controller: its owner's, or where it has none, the planner's."""
+        own = {self._controller, ""} if self._keeper.plans else {self._controller}
+        cameras = tuple(camera for camera in status.cameras if camera.controller in own)
+        return msgspec.structs.replace(status, cameras=cameras)
 
     def own(self) -> ControllerStatus:
         """Return this controller's duties and ledger."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -45,6 +45,17 @@ class Account:
                 self.dropped[reason] += 1
             case End.FAILED:
                 self.failed[reason] += 1
+
+    def counts(self) -> Counts:
+        """Return them as they are now."""
+        return Counts(
+            offered=self.offered,
+            inferred=self.inferred,
+            gated=self.gated,
+            dropped=dict(self.dropped),
+            failed=dict(self.failed),
+            open=self.open,
+        )
 
 
 class Ledger:
@@ -91,24 +102,26 @@ class Ledger:
 
     def lanes(self, cameras: Collection[str]) -> dict[tuple[str, str], Counts]:
         """Return the counts by camera and model, of these cameras."""
-        return {lane: _add_up([account]) for lane, account in sorted(self._accounts.items()) if lane[0] in cameras}
+        return {lane: account.counts() for lane, account in sorted(self._accounts.items()) if lane[0] in cameras}
 
     def counts(self, camera: str | None = None) -> Counts:
         """Add up the accounts, of one camera or of all."""
-        return _add_up([account for (owner, _), account in self._accounts.items() if camera in (None, owner)])
+        return add_counts(own.counts() for (owner, _), own in self._accounts.items() if camera in (None, owner))
 
 
-def _add_up(accounts: Sequence[Account]) -> Counts:
+def add_counts(several: Iterable[Counts]) -> Counts:
+    """Return the sums. Where each one's counts add up, these do too."""
+    every = tuple(several)
     dropped: Counter[str] = Counter()
     failed: Counter[str] = Counter()
-    for account in accounts:
-        dropped.update(account.dropped)
-        failed.update(account.failed)
+    for each in every:
+        dropped.update(each.dropped)
+        failed.update(each.failed)
     return Counts(
-        offered=sum(a.offered for a in accounts),
-        inferred=sum(a.inferred for a in accounts),
-        gated=sum(a.gated for a in accounts),
+        offered=sum(each.offered for each in every),
+        inferred=sum(each.inferred for each in every),
+        gated=sum(each.gated for each in every),
         dropped=dict(dropped),
         failed=dict(failed),
-        open=sum(a.open for a in accounts),
+        open=sum(each.open for each in every),
     )

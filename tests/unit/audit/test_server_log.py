@@ -16,66 +16,36 @@ HEAD = "[6246] 2026/11/21 06:59:46.960612 [ERR] 127.0.0.1:36036 - cid:5 - "
 NAMES = r'"v2.16.0:python3:evil\n[ERR] forged" - "$G/user:ann" - '
 
 
+def refused(who: str, action: str, target: str, detail: str) -> Deed:
+    return Deed(who=who, action=action, target=target, outcome=Outcome.REFUSED, detail=detail)
+
+
 @pytest.mark.parametrize(
     ("line", "deed"),
     [
         (
             HEAD + NAMES + 'Publish Violation - Subject "b.c"',
-            Deed(
-                who="ann",
-                action="access.publish",
-                target="b.c",
-                outcome=Outcome.REFUSED,
-                detail="from 127.0.0.1:36036",
-            ),
+            refused("ann", "access.publish", "b.c", "from 127.0.0.1:36036"),
         ),
         (
             HEAD + NAMES + 'Subscription Violation - Subject "secret.>", Queue: "q", SID 2',
-            Deed(
-                who="ann",
-                action="access.subscribe",
-                target="secret.>",
-                outcome=Outcome.REFUSED,
-                detail="from 127.0.0.1:36036",
-            ),
+            refused("ann", "access.subscribe", "secret.>", "from 127.0.0.1:36036"),
         ),
         (
             HEAD + 'authentication error - User "bob"',
-            Deed(
-                who="127.0.0.1",
-                action="access.connect",
-                outcome=Outcome.REFUSED,
-                detail='authentication error - User "bob"',
-            ),
+            refused("127.0.0.1", "access.connect", "", 'authentication error - User "bob"'),
         ),
         (
             HEAD + r'"v1:go:x" - "BRAMBLE/jwt:UDOF4" - Publish Violation - Subject "b"',
-            Deed(
-                who="UDOF4",
-                action="access.publish",
-                target="b",
-                outcome=Outcome.REFUSED,
-                detail="from 127.0.0.1:36036",
-            ),
+            refused("UDOF4", "access.publish", "b", "from 127.0.0.1:36036"),
         ),
         (  # a client that says nothing of itself
             HEAD + '"BRAMBLE/jwt:UDOF4" - Publish Violation - Subject "b"',
-            Deed(
-                who="UDOF4",
-                action="access.publish",
-                target="b",
-                outcome=Outcome.REFUSED,
-                detail="from 127.0.0.1:36036",
-            ),
+            refused("UDOF4", "access.publish", "b", "from 127.0.0.1:36036"),
         ),
         (
             HEAD + "TLS handshake error: remote error: tls: bad certificate",
-            Deed(
-                who="127.0.0.1",
-                action="access.connect",
-                outcome=Outcome.REFUSED,
-                detail="TLS handshake error: remote error: tls: bad certificate",
-            ),
+            refused("127.0.0.1", "access.connect", "", "TLS handshake error: remote error: tls: bad certificate"),
         ),
     ],
 )  # fmt: skip

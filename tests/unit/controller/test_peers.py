@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.peers import LOST, Heard, add_counts, close_accounts, judge
+from controller.peers import LOST, Heard, close_accounts, judge
+from controller.results.ledger import add_counts
 from wire.cameras import CameraConfig, CameraStatus
 from wire.messages import Counts
 from wire.status import ControllerStatus
