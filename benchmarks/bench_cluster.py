@@ -135,6 +135,15 @@ class BenchCluster:
             within=within,
         )
 
+    async def wait_settled(self, model: str) -> None:
+        """Wait until the plan of a model is in force, or there is none."""
+
+        async def settled() -> bool:
+            plan = (await self.cluster.show_plan(model)).plan
+            return plan is None or plan.settled
+
+        await self.wait_until(settled)
+
     def read_log(self, name: str) -> str:
         """Return what a process said."""
         return (self.directory / f"{name}.log").read_text("utf-8", errors="replace")

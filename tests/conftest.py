@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import os
 import shutil
@@ -22,10 +23,51 @@ ROOT = Path(__file__).parents[1]
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "BRAMBLE_LIBRARY")
 
 
-def pytest_configure() -> None:
+GRACE_S = 60.0
+_STDERR = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Heed the signals that `nohup` and `&` have a shell ignore: the processes that tests start would inherit that."""
+    config.stash[_STDERR] = os.dup(2)  # not captured yet
+    if not hasattr(config, "workerinput"):  # workers of pytest-xdist tell the one that started them
+        config.pluginmanager.register(Teller(config.stash[_STDERR]))
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """End the whole run, with every thread's stack, when a test is past its time limit and does not end for that.
+
+    The limit raises in the main thread; an event loop that goes round without a pause, or a task that swallows its
+    cancellation while the loop is closed, would go on for ever after it.
+    """
+    marker = item.get_closest_marker("timeout")
+    limit = marker.args[0] if marker else float(item.config.getini("timeout"))
+    faulthandler.dump_traceback_later(limit + GRACE_S, exit=True, file=item.config.stash[_STDERR])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Watch the clearing up too: pytest calls the watch off when a test fails."""
+    pytest_runtest_setup(item)
+
+
+def pytest_runtest_logfinish() -> None:
+    """Call the watch off."""
+    faulthandler.cancel_dump_traceback_later()
+
+
+class Teller:
+    """Shows a failure when it happens: a run that is ended from outside never comes to its summary."""
+
+    def __init__(self, stderr: int) -> None:
+        self._stderr = stderr
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            os.write(self._stderr, f"\n{report.nodeid}, {report.when}:\n{report.longreprtext}\n".encode())
 
 
 @pytest.fixture(autouse=True)

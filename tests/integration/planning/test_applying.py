@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import signal
 import sys
 
 import msgspec
 import pytest
 
-from benchmarks.bench_cluster import MODEL, BenchCluster, NodeSpec, make_manifest, open_cluster
+from benchmarks.bench_cluster import MODEL, NodeSpec, make_manifest, open_cluster
 from modelkit.manifest import SimulatedSpec
 from tests.agent_testing.models import make_jpeg
+from tests.testing.load import under_load
 from wire import subjects
 from wire.bus import Received
-from wire.errors import BrambleError
 from wire.headers import InferOptions
 from wire.messages import Event, Result, ShardState, decode
 from wire.plans import PlanRequest
@@ -37,18 +36,6 @@ def list_ready(status: ClusterStatus) -> dict[str, set[tuple[int, int]]]:
     }
 
 
-async def has_grown(results: list[Result], enough: int) -> bool:
-    return len(results) >= enough
-
-
-async def wait_settled(bench: BenchCluster) -> None:
-    async def settled() -> bool:
-        plan = (await bench.cluster.show_plan(MODEL)).plan
-        return plan is None or plan.settled
-
-    await bench.wait_until(settled)
-
-
 async def test_a_pipeline_is_put_into_force_with_the_whole_model_serving_until_it_is_ready() -> None:
     async with open_cluster([NodeSpec(name, 0.03) for name in ("a", "b")]) as bench:
         await bench.cluster.add_model(make_manifest(SPEC))
@@ -56,7 +43,7 @@ async def test_a_pipeline_is_put_into_force_with_the_whole_model_serving_until_i
         report = await bench.cluster.apply_plan(TWO)
         assert report.applied
         held = [list_ready(await bench.wait_for(lambda _: True))]
-        await wait_settled(bench)
+        await bench.wait_settled(MODEL)
         held.append(list_ready(await bench.wait_for(lambda _: True)))
         assert held[0]["a"] >= {(0, 0)}  # what it replaces is still there
         (first, second) = report.options[0].pipelines[0]
@@ -69,7 +56,7 @@ async def test_a_pipeline_is_put_into_force_with_the_whole_model_serving_until_i
         assert isinstance(found, Result)
         assert len(found.nodes) == 2
         await bench.cluster.reset_plan(MODEL)
-        await wait_settled(bench)
+        await bench.wait_settled(MODEL)
         await bench.wait_for(lambda status: list_ready(status) == {"a": {(0, 0)}, "b": {(0, 0)}})
         assert (await bench.cluster.show_plan(MODEL)).plan is None
 
@@ -101,7 +88,7 @@ async def test_a_plan_outlives_its_controller() -> None:
         await bench.cluster.add_model(make_manifest(SPEC))
         await bench.wait_ready(MODEL, 2)
         await bench.cluster.apply_plan(TWO)
-        await wait_settled(bench)
+        await bench.wait_settled(MODEL)
         before = (await bench.cluster.show_plan(MODEL)).plan
         bench.end("controller")
         bench.start_controller()
@@ -114,32 +101,16 @@ async def test_frames_find_their_way_while_plans_change_and_each_gets_one_answer
     async with open_cluster([NodeSpec(name, 0.02) for name in ("a", "b")]) as bench:
         await bench.cluster.add_model(make_manifest(SPEC))
         await bench.wait_ready(MODEL, 2)
-        picture, stop, failures = make_jpeg(), asyncio.Event(), list[str]()
-        results: list[Result] = []
-
-        async def keep_asking() -> None:
-            while not stop.is_set():
-                try:
-                    found = await bench.cluster.infer(MODEL, picture, InferOptions(deadline_ms=10_000))
-                except BrambleError as error:
-                    failures.append(error.message)
-                else:
-                    assert isinstance(found, Result)
-                    results.append(found)
-
-        asking = [asyncio.create_task(keep_asking()) for _ in range(4)]
-        for _ in range(2):
-            await bench.cluster.apply_plan(TWO)
-            await wait_settled(bench)
-            enough = len(results) + 10
-            await bench.wait_until(functools.partial(has_grown, results, enough))
-            await bench.cluster.reset_plan(MODEL)
-            await wait_settled(bench)
-        stop.set()
-        await asyncio.gather(*asking)
-        assert failures == []
-        assert len({each.frame for each in results}) == len(results)
-        assert {len(each.nodes) for each in results} == {1, 2}  # both ways were taken
+        async with under_load(bench) as load:
+            for _ in range(2):
+                await bench.cluster.apply_plan(TWO)
+                await bench.wait_settled(MODEL)
+                await load.wait_for_answers(10)
+                await bench.cluster.reset_plan(MODEL)
+                await bench.wait_settled(MODEL)
+        assert load.failures == []
+        assert len({each.frame for each in load.results}) == len(load.results)
+        assert {len(each.nodes) for each in load.results} == {1, 2}  # both ways were taken
 
 
 async def test_a_stage_that_loses_its_last_node_is_planned_anew_and_told_as_an_event() -> None:
@@ -153,7 +124,7 @@ async def test_a_stage_that_loses_its_last_node_is_planned_anew_and_told_as_an_e
 
         await bench.bus.control.subscribe(subjects.MODEL_EVENT.wildcard(model=MODEL), note)
         report = await bench.cluster.apply_plan(TWO)
-        await wait_settled(bench)
+        await bench.wait_settled(MODEL)
         (alone,) = (stage.nodes[0] for stage in report.options[0].pipelines[0] if len(stage.nodes) == 1)
         bench.end(alone, signal.SIGKILL)
 
