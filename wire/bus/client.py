@@ -185,9 +185,10 @@ def refuse_user(where: str) -> NotAuthorisedError:
 
 def _explain(error: Exception, refusals: list[Exception], context: Context) -> BusError | NotAuthorisedError:
     where = redact_url(context.url)
-    if any(is_unknown_user(each) for each in [error, *refusals]):
+    last = refusals[-1] if isinstance(error, NoServersError) and refusals else error
+    if is_unknown_user(last):  # not one before it: a server that reads its configuration anew knows nobody for a moment
         return refuse_user(where)
-    reason = str(refusals[-1] if isinstance(error, NoServersError) and refusals else error) or type(error).__name__
+    reason = str(last) or type(last).__name__
     if "certificate has expired" in reason:
         return BusError(
             f"the NATS server at {where} cannot be trusted: its certificate has expired",
