@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from controller.audit.refusals import refuse_manifest
 from modelkit.digest import sha256_bytes
 from modelkit.errors import ModelRejectedError
 from modelkit.manifest import Manifest, decode_manifest, encode_manifest
 from wire import subjects
+from wire.audit import Deed
 from wire.errors import UnknownModelError
 
 _log = logging.getLogger("bramble.catalogue")
@@ -18,7 +20,8 @@ _log = logging.getLogger("bramble.catalogue")
 class Catalogue:
     """Manifests by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, note_refusal: Callable[[Deed], None] = lambda _: None) -> None:
+        self._note_refusal = note_refusal
         self._manifests: dict[str, Manifest] = {}
         self._digests: dict[str, frozenset[str]] = {}
         self._manifest_digests: dict[str, str] = {}
@@ -29,14 +32,17 @@ class Catalogue:
         for key, data in entries.items():
             fields = subjects.MODEL_KEY.parse(key)
             if fields is None:
+                self._note_refusal(refuse_manifest(key, "no valid name: of a model"))
                 continue
             try:
                 manifest = decode_manifest(data)
             except ModelRejectedError as error:
                 _log.error("manifest refused", extra={"action": "manifest_refused", "key": key, "error": str(error)})
+                self._note_refusal(refuse_manifest(key, f"no manifest: {error}"))
                 continue
             if manifest.name != fields["model"]:
                 _log.error("manifest under a wrong name", extra={"action": "manifest_refused", "key": key})
+                self._note_refusal(refuse_manifest(key, f"it names itself another: {manifest.name}"))
                 continue
             found[manifest.name] = manifest
         self._manifests = found

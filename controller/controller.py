@@ -25,6 +25,7 @@ from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.pool import Pool
 from controller.dispatch.remembering import AnswerCache, RememberingDispatcher
 from controller.dispatch.sliced import SlicedDispatcher
+from controller.endings import Endings
 from controller.fleet import Fleet
 from controller.http import HttpServer
 from controller.jobs.control import JobControl
@@ -46,12 +47,15 @@ from controller.results.results import Results
 from controller.rounds import Rounds
 from controller.settings import Settings
 from controller.sight import SightKeeper
+from controller.stores import Stores
 from controller.tracing.open import open_tracer
 from controller.vitals import Vitals
 from controller.watch import Watch
 from wire import subjects
-from wire.bus import BlobStore, Bucket, Bus
+from wire.audit import Deed
+from wire.bus import Bus
 from wire.cameras import CameraConfig
+from wire.context import load_context
 from wire.errors import BusError
 from wire.health import judge_cluster
 from wire.ids import JOBS, REQUESTS
@@ -69,24 +73,11 @@ _log = logging.getLogger("bramble.controller")
 class Controller:
     """Made by :meth:`open`, runs until cancelled."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        bus: Bus,
-        notifier: Notifier,
-        *,
-        config: Bucket,
-        assignments: Bucket,
-        leases: Bucket,
-        sight: Bucket,
-        fences: Bucket,
-        place: str,
-        blobs: BlobStore,
-    ) -> None:
+    def __init__(self, settings: Settings, bus: Bus, notifier: Notifier, stores: Stores, *, place: str) -> None:
         self._settings = settings
         self._notifier = notifier
         self._bus = bus
-        self._config = config
+        self._config = stores.config
         self._clock: Callable[[], float] = time.monotonic
         self._version = version("bramble-edge")
         self._metrics = Metrics()
@@ -94,21 +85,22 @@ class Controller:
             settings.traces, ratio=settings.traces_ratio, controller=settings.id, version=self._version
         )
         self._keeper = LeaseKeeper(
-            leases, bus.control, controller=settings.id, place=place, on_change=self._note_leases
+            stores.leases, bus.control, controller=settings.id, place=place, on_change=self._note_leases
         )
         self._results = Results(bus.data, self._metrics, self._clock, self._keeper.owns, tracer=self._tracer)
-        self._catalogue = Catalogue()
+        self._catalogue = Catalogue(self._note_refusal)
+        self._endings = Endings(load_context(settings.context))
         self._knows_models = asyncio.Event()
         self._pool = Pool(self._clock)
         courier = BusCourier(bus.data, self._tracer)
         self._dispatcher = Dispatcher(self._pool, courier, self._clock)
-        pictures = KnownPictures(blobs)
+        pictures = KnownPictures(stores.blobs)
         self._prover = Prover(self._catalogue, courier, pictures, bus.control, self._clock, on_change=self._reseat)
         self._nodes = Nodes(
-            self._catalogue, self._pool, self._prover, assignments, self._clock, leads=lambda: self._keeper.plans
+            self._catalogue, self._pool, self._prover, stores.assignments, self._clock, leads=lambda: self._keeper.plans
         )
         self._vitals = Vitals(bus, self._catalogue, self._nodes, self._clock)
-        self._fences = Fences(fences, self._nodes.reseat)
+        self._fences = Fences(stores.fences, self._nodes.reseat)
         self._nodes.fences = self._fences
         self._canaries = make_canaries(
             bus.control,
@@ -121,7 +113,7 @@ class Controller:
             clock=self._clock,
         )
         self._peers = Peers(settings.id, self._clock)
-        self._sight = SightKeeper(sight, settings.id, self._peers, self._clock)
+        self._sight = SightKeeper(stores.sight, settings.id, self._peers, self._clock)
         self._fleet = Fleet(
             self._make_lane,
             bus.control,
@@ -143,6 +135,7 @@ class Controller:
             self._version,
             self._clock,
             catalogue=self._catalogue,
+            endings=self._endings,
             keeper=self._keeper,
             nodes=self._nodes,
             ownership=self._ownership,
@@ -168,7 +161,9 @@ class Controller:
         )
         self._sliced = SlicedDispatcher(self._dispatcher, self._pool, self._catalogue.require)
         remembering = RememberingDispatcher(self._sliced, self._cache)
-        self.requests = RequestDesk(self._catalogue, remembering, self._results, self._rates, self._clock)
+        self.requests = RequestDesk(
+            self._catalogue, remembering, self._results, self._rates, self._clock, note_refusal=self._note_refusal
+        )
         self._watch = Watch(settings.id, bus.control)
         self._http: HttpServer | None = None
         self._plans: Plans
@@ -182,18 +177,7 @@ class Controller:
             BusError: JetStream is not there.
 
         """
-        made = cls(
-            settings,
-            bus,
-            notifier,
-            config=await bus.bucket(subjects.CONFIG_BUCKET),
-            assignments=await bus.bucket(subjects.ASSIGNMENTS_BUCKET),
-            leases=await bus.bucket(subjects.LEASES_BUCKET),
-            sight=await bus.bucket(subjects.SIGHT_BUCKET),
-            fences=await bus.bucket(subjects.FENCES_BUCKET),
-            blobs=await bus.blobs(subjects.MODELS_STORE),
-            place=place,
-        )
+        made = cls(settings, bus, notifier, await Stores.open(bus), place=place)
         made._plans = await Plans.open(
             bus,
             made._catalogue,
@@ -222,6 +206,7 @@ class Controller:
             tasks.create_task(self._sight.write_regularly(), name="write-sight")
             tasks.create_task(self._jobs.run(), name="jobs")
             tasks.create_task(self._tick(), name="tick")
+            tasks.create_task(self._endings.run(), name="endings")
             tasks.create_task(Rounds(self._pool, self._bus.data, self._clock).run(), name="rounds")
             tasks.create_task(self._tell_status(), name="tell-status")
             tasks.create_task(self._plans.run(), name="plans")
@@ -241,7 +226,7 @@ class Controller:
         service.add_endpoint(
             "infer", subjects.INFER.wildcard(), self.requests.answer, metadata={"payload": "JPEG or PNG"}
         )
-        door = ControlDoor(service, self._recorder.write)
+        door = ControlDoor(service, self._recorder.write, self._note_refusal)
         control = ControlDesk(
             self._config,
             bus.control,
@@ -253,7 +238,13 @@ class Controller:
         self._plans.register(door)
         JobControl(self._jobs, self._catalogue, settings.id).register(door)
         AuditDesk(self._recorder).register(door)
-        pushes = PushDesk(self._fleet, self._metrics, bus.data, answers_for_others=self._answers_for_unknown)
+        pushes = PushDesk(
+            self._fleet,
+            self._metrics,
+            bus.data,
+            answers_for_others=self._ownership.answers_for_unknown,
+            note_refusal=self._note_refusal,
+        )
         listening = [
             await bus.control.subscribe(subjects.HEARTBEAT.wildcard(), self._nodes.take_heartbeat),
             await bus.control.subscribe(subjects.NODE_EVENT.wildcard(), self._nodes.take_event),
@@ -334,9 +325,8 @@ class Controller:
         self._ownership.note_change()
         self._nodes.note_leases()
 
-    def _answers_for_unknown(self, camera: str) -> bool:
-        """Whether it is for this controller to say that there is no such camera."""
-        return self._keeper.plans and all(each.camera != camera for each in self._ownership.configs)
+    def _note_refusal(self, deed: Deed) -> None:
+        self._recorder.note_refusal(deed)
 
     async def _tick(self) -> None:
         while True:
@@ -389,4 +379,6 @@ class Controller:
             plans=self._keeper.plans,
             findings=judge_cluster(whole) if self._keeper.plans else (),
             fenced=self._results.fenced,
+            refused=dict(self._recorder.refused),
+            unrecorded=self._recorder.lost,
         )

@@ -58,6 +58,10 @@ class Ownership:
         """The names of the cameras that run here, in order."""
         return tuple(sorted(self._fleet.names()))
 
+    def answers_for_unknown(self, camera: str) -> bool:
+        """Whether it is for this controller to say that there is no such camera."""
+        return self._keeper.plans and camera not in self._configs
+
     def note_change(self) -> None:
         """Have the cameras held against the leases again."""
         self._changed.set()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from controller.catalogue import Catalogue
+from controller.endings import Endings
 from controller.leases.keeper import LeaseKeeper
 from controller.nodes.nodes import Nodes
 from controller.ownership import Ownership
@@ -31,6 +32,7 @@ class Reporter:
         clock: Callable[[], float],
         *,
         catalogue: Catalogue,
+        endings: Endings,
         keeper: LeaseKeeper,
         nodes: Nodes,
         ownership: Ownership,
@@ -46,6 +48,7 @@ class Reporter:
         self._clock = clock
         self._started = clock()
         self._catalogue = catalogue
+        self._endings = endings
         self._keeper = keeper
         self._nodes = nodes
         self._ownership = ownership
@@ -91,6 +94,7 @@ class Reporter:
             counts=self._results.ledger.counts(),
             latency_ms=self._results.latencies.summary(),
             metrics_url=self.metrics_url,
+            endings=self._endings.found,
         )
 
     def _describe(self, manifest: Manifest) -> ModelStatus:

@@ -43,6 +43,7 @@ _WORDS = {
     "frames": "losing",
     "ladder": "degraded",
     "served": "unserved",
+    "expiry": "expiring",
     "answers": "dead",
 }
 """A state in a word of ten letters at most, by check; a check that is not here is its own word."""

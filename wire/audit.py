@@ -25,6 +25,9 @@ GENESIS = "0" * 64
 
 MAX_DETAIL = 500
 
+UNPROVED = "unproved"
+"""Who did something whose doer nobody has checked; no name that anybody claimed is blamed for it."""
+
 Who = Annotated[str, Meta(min_length=1, max_length=100)]
 Action = Annotated[str, Meta(pattern=r"\A[a-z]+(\.[a-z_]+)+\Z", max_length=64)]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wire.cameras import CameraStatus
+from wire.endings import REMEDIES
 from wire.findings import Finding, Severity
 from wire.jobs import QueueStatus
 from wire.messages import Heartbeat, ShardState
-from wire.status import ClusterStatus, ModelStatus, NodeStatus
+from wire.status import ClusterStatus, ControllerStatus, ModelStatus, NodeStatus
 
 HOT_C = 80.0
 """From here a Raspberry Pi slows itself down: https://www.raspberrypi.com/documentation/computers/config_txt.html"""
@@ -29,7 +30,7 @@ JOBS_FULL_WARN = 0.8
 CHECKS = (
     "answers", "nodes", "versions", "plans", "models", "heartbeat", "clock", "draining", "throttling", "temperature",
     "load", "memory", "shard", "pictures", "jitter", "frames", "served", "jobs",
-    "ladder", "fence",
+    "ladder", "fence", "expiry",
 )  # fmt: skip
 """Everything that can be found; a test holds the list to the code."""
 
@@ -68,10 +69,20 @@ def judge_controller(status: ClusterStatus) -> Iterator[Finding]:
         if each.liveness != "live":
             remedy = "`systemctl status bramble-controller` on its host; another one has its cameras meanwhile"
             yield _warning(f"controller {each.controller}", "answers", "does not answer any more", remedy)
+        else:
+            yield from _judge_endings(each, status.at)
     if status.controllers and not any(each.plans for each in status.controllers if each.liveness == "live"):
         yield _warning(about, "plans", "no controller has the task of planning", "wait some seconds; then see its log")
     if not status.models:
         yield _warning(about, "models", "no model is configured", "`bramble model push NAME`")
+
+
+def _judge_endings(controller: ControllerStatus, at: float) -> Iterator[Finding]:
+    for ending in controller.endings:
+        severity = ending.judge(at)
+        remedy = "" if severity is Severity.WELL else REMEDIES[ending.kind]
+        about = f"controller {controller.controller}"
+        yield Finding(about=about, check="expiry", severity=severity, text=ending.tell(at), remedy=remedy)
 
 
 def judge_silence(reason: str) -> Finding:

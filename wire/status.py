@@ -6,6 +6,7 @@ import msgspec
 
 from wire.cameras import CameraStatus
 from wire.cuts import CutId
+from wire.endings import Ending
 from wire.ids import Digest, Token
 from wire.jobs import QueueStatus
 from wire.messages import Count, Counts, Heartbeat, Message, NotNegative
@@ -61,6 +62,7 @@ class ControllerStatus(Message, frozen=True):
     latency_ms: dict[str, float]
     metrics_url: str = ""
     liveness: str = "live"  # live | dead; set by whoever tells of it
+    endings: tuple[Ending, ...] = ()  # what it lives on that ends some day, as far as it knows
 
 
 class ClusterStatus(Message, frozen=True):

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cli.doctor.expiry import RENEW, Ending, judge_end
+from cli.doctor.expiry import judge_end
 from wire.bus.survey import ServerReport, StoreUse
+from wire.endings import Ending, EndingKind
 from wire.errors import BadRequestError
 from wire.findings import Finding, Severity
 
@@ -65,7 +66,7 @@ def judge_server(report: ServerReport, now: float, *, url: str) -> Iterator[Find
         "pictures and passwords can be read on the network: switch TLS on",
     )  # fmt: skip
     if report.certificate_ends is not None:
-        yield judge_end(ABOUT, Ending("certificate", "the server's certificate", report.certificate_ends, RENEW), now)
+        yield judge_end(ABOUT, Ending(kind=EndingKind.CERTIFICATE, at=report.certificate_ends), now)
     if report.disk is None or report.memory is None:
         yield _find("jetstream", False, Severity.BROKEN, "JetStream is off", "add a `jetstream {…}` block")
         return

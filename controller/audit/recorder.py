@@ -7,9 +7,11 @@ import contextlib
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
+from controller.audit.refusals import KINDS, OTHER
 from controller.audit.throttle import Throttle
 from wire import subjects
 from wire.audit import GENESIS, Deed, Entry, digest_entry
@@ -40,6 +42,7 @@ class Recorder:
         self._throttle = Throttle()
         self._waiting: asyncio.Queue[Deed] = asyncio.Queue(MAX_WAITING)
         self.lost = 0  # refusals that could not be written down
+        self.refused = Counter(dict.fromkeys(KINDS, 0))  # all of them, by kind
 
     @classmethod
     async def open(cls, bus: Bus, name: str, clock: Callable[[], float]) -> Self:
@@ -73,6 +76,7 @@ class Recorder:
 
     def note_refusal(self, deed: Deed) -> None:
         """Have a refusal written when there is time; floods are counted, not kept."""
+        self.refused[deed.action if deed.action in self.refused else OTHER] += 1
         if told := self._throttle.take(deed, self._clock()):
             self._enqueue(told)
 

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from wire.audit import MAX_DETAIL, Deed, Outcome
+from wire.subjects import INBOXES
 
 POLL_S = 0.5
 MAX_LINE = 16_384
@@ -31,6 +32,7 @@ _REFUSALS = (
     "maximum connections exceeded",
 )
 _ACTIONS = {"Publish": "access.publish", "Subscription": "access.subscribe"}
+_ANSWER = "access.answer"
 
 _log = logging.getLogger("bramble.audit")
 
@@ -42,10 +44,14 @@ def parse_line(line: str) -> Deed | None:
     host, what = found["host"], found["what"]
     address = host.rpartition(":")[0] or host  # the port of a refused connection is a new one each time
     if violation := _SUBJECT.match(what):
+        target = _unquote(violation[2])
+        # An answer that nobody allows, or allows any more: a node that was cut off with frames in hand gives some when
+        # it is back. They are told apart from what only an attacker would publish.
+        late = violation["verb"] == "Publish" and target.startswith(INBOXES)
         return Deed(
             who=_read_user(found["names"]) or address[:100],
-            action=_ACTIONS[violation["verb"]],
-            target=_unquote(violation[2])[:200],
+            action=_ANSWER if late else _ACTIONS[violation["verb"]],
+            target=target[:200],
             outcome=Outcome.REFUSED,
             detail=f"from {host}"[:MAX_DETAIL],
         )

@@ -30,6 +30,11 @@ def find_cause(detail: str) -> str:
     return detail.partition(" - ")[0].partition(":")[0]
 
 
+def find_matter(deed: Deed) -> str:
+    """Return what a refusal was about: each answer has an address of its own, and whose inbox it is counts."""
+    return deed.target.partition(".")[0] if deed.action == "access.answer" else deed.target
+
+
 @dataclass(slots=True)
 class Throttle:
     """Which deeds are written down now. Times are monotonic seconds."""
@@ -38,7 +43,7 @@ class Throttle:
 
     def take(self, deed: Deed, now: float) -> Deed | None:
         """Return the deed if it is to be written now, None if it is only counted."""
-        kind = (deed.who, deed.action, deed.target, find_cause(deed.detail))
+        kind = (deed.who, deed.action, find_matter(deed), find_cause(deed.detail))
         if kind not in self._seen and len(self._seen) >= MOST:
             kind = _OTHERS
             deed = Deed(who="many", action=_OTHERS[1], outcome=deed.outcome, detail=f"such as: {deed.action}")

@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 
+from controller.audit.refusals import refuse_inbox, refuse_name
 from modelkit.digest import sha256_bytes
 from wire import subjects
 from wire.audit import MAX_DETAIL, Deed, Outcome
 from wire.bus import Received
 from wire.context import is_inbox_of
-from wire.errors import BrambleError
+from wire.errors import BadRequestError, BrambleError
+from wire.ids import is_token
 from wire.redact import redact_url
 from wire.service import EndpointHandler, Reply, Service
 
@@ -24,20 +26,25 @@ _DIGESTED = frozenset({"model", "plan"})
 _TARGETS = ("camera", "name", "model", "node", "batch")
 
 Record = Callable[[Deed], Awaitable[None]]
+NoteRefusal = Callable[[Deed], None]
 
 _log = logging.getLogger("bramble.control")
 
 
 class ControlDoor:
-    """Adds endpoints to a service, and has ``record`` told of whatever changes something."""
+    """Adds endpoints to a service, and has ``record`` told of whatever changes something.
 
-    def __init__(self, service: Service, record: Record) -> None:
+    ``note_refusal`` is told of what is no honest request; it must not wait for anything.
+    """
+
+    def __init__(self, service: Service, record: Record, note_refusal: NoteRefusal) -> None:
         self._service = service
         self._record = record
+        self._note_refusal = note_refusal
 
     def add(self, noun: str, verb: str, handler: EndpointHandler) -> None:
         """Add an endpoint for any user; the server has checked that the subject names who asks."""
-        self.add_unrecorded(noun, verb, handler if verb in LOOKING else self._on_record(handler))
+        self.add_unrecorded(noun, verb, self._looking(handler) if verb in LOOKING else self._on_record(handler))
 
     def add_unrecorded(self, noun: str, verb: str, handler: EndpointHandler) -> None:
         """Add one that sees to the record itself."""
@@ -56,10 +63,25 @@ class ControlDoor:
             if fields is None or not is_inbox_of(fields["user"], message.reply):
                 # No answer either: it would come to somebody who did not ask.
                 _log.warning("refused", extra={"action": "control", "subject": message.subject, "reply": message.reply})
+                self._note_refusal(refuse_inbox(message.subject, message.reply))
                 return None
             level = logging.DEBUG if fields["verb"] in LOOKING else logging.INFO
             _log.log(level, "asked", extra={"action": "control", **fields})
             return await handler(message)
+
+        return handle
+
+    def _looking(self, handler: EndpointHandler) -> EndpointHandler:
+        """What changes nothing is on the record only where its names are none: nobody types those by mistake."""
+
+        async def handle(message: Received) -> Reply | None:
+            try:
+                return await handler(message)
+            except BadRequestError:
+                deed = describe(message.subject, message.data)
+                if deed.target and not is_token(deed.target):
+                    self._note_refusal(refuse_name(message.subject, repr(deed.target), who=deed.who))
+                raise
 
         return handle
 

@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from controller.audit.refusals import refuse_name
+from controller.desks.door import NoteRefusal
 from controller.fleet import Fleet
 from controller.metrics.metrics import Metrics
 from wire import subjects
@@ -24,8 +26,15 @@ class PushDesk:
     """
 
     def __init__(
-        self, fleet: Fleet, metrics: Metrics, link: Link, *, answers_for_others: Callable[[str], bool]
+        self,
+        fleet: Fleet,
+        metrics: Metrics,
+        link: Link,
+        *,
+        answers_for_others: Callable[[str], bool],
+        note_refusal: NoteRefusal,
     ) -> None:
+        self._note_refusal = note_refusal
         self._answers_for_others = answers_for_others
         self._fleet = fleet
         self._metrics = metrics
@@ -41,6 +50,8 @@ class PushDesk:
             frame = self._push(message)
         except BrambleError as error:
             self._metrics.note_refused_push()
+            if fields is None:
+                self._note_refusal(refuse_name(message.subject, "of a camera"))
             _log.warning(
                 "picture refused", extra={"action": "push", "subject": message.subject, "error": error.message}
             )

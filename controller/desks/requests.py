@@ -6,7 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from controller.audit.refusals import refuse_name
 from controller.catalogue import Catalogue
+from controller.desks.door import NoteRefusal
 from controller.desks.rates import Rates
 from controller.dispatch.job import Job
 from controller.dispatch.remembering import Inferring
@@ -37,7 +39,10 @@ class RequestDesk:
         results: Results,
         rates: Rates,
         clock: Callable[[], float],
+        *,
+        note_refusal: NoteRefusal,
     ) -> None:
+        self._note_refusal = note_refusal
         self._catalogue = catalogue
         self._dispatcher = dispatcher
         self._results = results
@@ -53,6 +58,7 @@ class RequestDesk:
         """
         fields = subjects.INFER.parse(message.subject)
         if fields is None:
+            self._note_refusal(refuse_name(message.subject, "of a model"))
             raise BadRequestError(f"{message.subject[:80]!r} does not name a model", remedy="ask infer.<model>")
         self._rates.admit(message.reply, self._clock())
         model = fields["model"]

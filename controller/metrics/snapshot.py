@@ -33,3 +33,5 @@ class Snapshot:
     plans: bool = False
     findings: tuple[Finding, ...] = ()  # about the cluster, where this controller is the one to tell
     fenced: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)  # by kind
+    unrecorded: int = 0  # refusals that could not be put on the record

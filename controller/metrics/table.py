@@ -13,6 +13,7 @@ from controller.lanes.ladder import Rung
 from controller.metrics.family import Family, Kind, Sample
 from controller.metrics.snapshot import Snapshot
 from wire.cameras import CameraStatus
+from wire.endings import EndingKind, find_earliest
 from wire.findings import Severity
 from wire.health import CHECKS
 from wire.messages import ShardReport, ShardState
@@ -168,6 +169,18 @@ def _read_findings(snapshot: Snapshot) -> Iterator[Sample]:
         yield (check, severity.value), len(found)
 
 
+def _read_refused(snapshot: Snapshot) -> Iterator[Sample]:
+    for kind, count in snapshot.refused.items():
+        yield (kind.removeprefix("access."),), count
+
+
+def _read_endings(snapshot: Snapshot) -> Iterator[Sample]:
+    status = snapshot.status
+    own = (each for each in status.controllers if each.controller == status.controller)
+    for kind, ending in find_earliest(ending for each in own for ending in each.endings).items():
+        yield (kind.value,), ending.at - status.at
+
+
 def _is_draining(node: NodeStatus) -> float:
     return node.liveness != "dead" and node.heartbeat.draining
 
@@ -186,6 +199,16 @@ CONTROLLER = (
            lambda s: sum(bool(camera.controller) for camera in s.status.cameras)),
     _counter("bramble_results_fenced_total", "Results kept back because another controller might have the camera",
              lambda s: s.fenced),
+    Family("bramble_expires_in_seconds", "gauge",
+           f"Until the first of its kind ends: {', '.join(EndingKind)}; below 0 it has ended. Of what this controller "
+           "connects with, and only where there is an end", ("kind",), _read_endings),
+    Family("bramble_refused_total", "counter",
+           "What the server on this host and this controller refused: connections, subjects to publish and subscribe, "
+           "control requests in another's name, names that are none, and answers that nobody waits for, as a node "
+           "gives that was cut off with frames in hand",
+           ("kind",), _read_refused),
+    _counter("bramble_refusals_unrecorded_total", "Refusals that could not be put on the record",
+             lambda s: s.unrecorded),
 )  # fmt: skip
 
 FRAMES = (

@@ -14,6 +14,8 @@ from urllib.request import urlopen
 import pytest
 
 from tests.e2e.local_process import COMMAND_S, LocalProcess, bramble
+from tests.testing.raw_client import raw_client
+from wire.context import load_context
 
 WITHIN_S = 30.0
 
@@ -79,6 +81,30 @@ def test_the_record_proves_itself_whole_and_an_old_head_is_part_of_it(simulated:
     done = simulated.run("audit", "--verify", "--expect", forged)
     assert done.returncode == 1
     assert "its end was cut off" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "target"),
+    [
+        ("infer.m%2e*", b"picture", "infer.m%2e*"),
+        ("frames.door;x", b"picture", "frames.door;x"),
+        ("control.{me}.camera.snapshot", b'{"name": "door.>"}', "control.{me}.camera.snapshot"),
+    ],
+)
+async def test_a_name_of_a_camera_or_a_model_that_is_none_is_refused_and_on_the_record(
+    simulated: LocalProcess, subject: str, body: bytes, target: str
+) -> None:
+    context = load_context(simulated.told["context"])
+    async with raw_client(context) as operator:
+        refused = json.loads(await operator.request(subject.format(me=context.user_name), body))
+    assert refused["error"]["code"] == "bad_request"
+
+    deadline = time.monotonic() + WITHIN_S
+    while not (found := find(simulated.ask("audit"), "access.name", target=target.format(me=context.user_name))):
+        assert time.monotonic() < deadline
+    assert found[0]["outcome"] == "refused"
+    assert found[0]["detail"].startswith("no valid name")
+    assert 'bramble_refused_total{kind="name"}' in read_metrics(simulated)
 
 
 def test_what_a_viewer_may_not_do_is_on_the_record_in_its_name(simulated: LocalProcess, tmp_path: Path) -> None:

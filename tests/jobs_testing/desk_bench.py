@@ -66,7 +66,9 @@ class DeskBench:
         self.deeds: list[Deed] = []
         self.outcomes = Stream(bus.control, subjects.OUTCOMES_STREAM)
         self._service = Service(bus.data, name="bramble", version="1.0.0", description="jobs", metadata={})
-        JobControl(self.desk, self.catalogue, name).register(ControlDoor(self._service, self._record))
+        JobControl(self.desk, self.catalogue, name).register(
+            ControlDoor(self._service, self._record, self.deeds.append)
+        )
 
     async def _record(self, deed: Deed) -> None:
         self.deeds.append(deed)

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from cli.access.authority import BRIEF_S
 from cli.access.certificates import issue
 from cli.doctor import expiry
+from controller.endings import Endings
 from tests.testing.secured import Secured, read_credentials, start_secured
 from wire.context import Context
+from wire.endings import EndingKind, read_token_end
 from wire.errors import BadRequestError
 from wire.findings import Severity
 from wire.identity import write_private
@@ -76,21 +78,49 @@ def test_the_end_of_the_authority_and_of_credentials_for_a_time_is_told(tmp_path
     assert judge(lasting, now) == {"authority": "well"}
     assert judge(lasting, now + 3649 * DAY) == {"authority": "broken"}
     assert judge(brief, now) == {"authority": "well", "credentials": "broken"}
-    assert expiry.read_token_end(read_credentials(lasting)[0]) is None
-    assert expiry.read_token_end(claim) == pytest.approx(now + BRIEF_S, abs=60)
+    assert read_token_end(read_credentials(lasting)[0]) is None
+    assert read_token_end(claim) == pytest.approx(now + BRIEF_S, abs=60)
+
+
+async def test_a_controller_sees_what_ends_and_keeps_it_while_a_server_is_away_and_sees_it_renewed(
+    tmp_path: Path,
+) -> None:
+    with start_secured(tmp_path, encrypted=True) as secured:
+        context = secured.let_in("hub", Role.CONTROLLER)
+        endings = Endings(context)
+
+        async def look() -> dict[str, float]:
+            await endings.look()
+            return {each.kind: round((each.at - time.time()) / DAY) for each in endings.found}
+
+        certify(secured, 20)
+        soon = {EndingKind.AUTHORITY: 3650, EndingKind.CERTIFICATE: 20}
+        assert await look() == soon
+        assert [each.server for each in endings.found if each.kind is EndingKind.CERTIFICATE] == [context.url]
+        secured.broker.stop()
+        assert await look() == soon
+        certify(secured, 400)
+        assert await look() == {EndingKind.AUTHORITY: 3650, EndingKind.CERTIFICATE: 400}
+
+
+async def test_where_nothing_is_encrypted_and_nothing_was_given_for_a_time_nothing_ends(tmp_path: Path) -> None:
+    with start_secured(tmp_path) as secured:
+        endings = Endings(secured.let_in("hub", Role.CONTROLLER))
+        await endings.look()
+    assert endings.found == ()
 
 
 @given(st.one_of(st.text(), st.binary().map(lambda body: f"a.{base64.urlsafe_b64encode(body).decode()}.b")))
 def test_any_text_is_a_claim_or_refused(token: str) -> None:
     with contextlib.suppress(BadRequestError):
-        assert isinstance(expiry.read_token_end(token), float | None)
+        assert isinstance(read_token_end(token), float | None)
 
 
 @pytest.mark.parametrize("claim", [[], {"exp": "never"}, {"exp": [1]}])
 def test_a_claim_of_another_form_is_refused(claim: object) -> None:
     body = base64.urlsafe_b64encode(json.dumps(claim).encode()).decode().rstrip("=")
     with pytest.raises(BadRequestError, match="cannot be read"):
-        expiry.read_token_end(f"a.{body}.b")
+        read_token_end(f"a.{body}.b")
 
 
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:

@@ -22,18 +22,20 @@ from cli.local.broker import LOG_FILE
 from controller.audit.closed import FAILURE, Heard, open_page
 from controller.audit.recorder import Recorder
 from controller.audit.server_log import open_log
+from controller.desks.door import ControlDoor
 from tests.integration.access.conftest import Stream, streaming
 from tests.testing.raw_client import RawClient, raw_client
-from tests.testing.secured import Secured, start_secured
+from tests.testing.secured import Secured, read_credentials, start_secured
 from wire import subjects
-from wire.audit import Entry, Outcome, check_record
-from wire.bus import Bus, Link
+from wire.audit import UNPROVED, Entry, Outcome, check_record
+from wire.bus import Bus, Link, Received
 from wire.bus import Stream as Record
 from wire.context import Context
 from wire.errors import BusError, NotAuthorisedError
 from wire.identity import write_private
 from wire.messages import decode
 from wire.permissions import Role
+from wire.service import Reply, Service
 
 WITHIN_S = 20.0
 HERE = "127.0.0.1"
@@ -50,7 +52,9 @@ def secured(tmp_path: Path) -> Iterator[Secured]:
 class Witness:
     """What the record says, once it says it."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, recorder: Recorder) -> None:
+        self.bus = bus
+        self.recorder = recorder
         self._record = Record(bus.control, subjects.AUDIT_STREAM)
 
     async def expect(self, action: str, *, who: str, target: str = "", detail: str = "") -> None:
@@ -65,10 +69,15 @@ class Witness:
         assert deed.outcome is Outcome.REFUSED
         assert check_record(entries)[1] == []
 
+    async def count(self, action: str) -> int:
+        """Return how many entries tell of that."""
+        stored = self._record.read(subjects.AUDIT.build())
+        return [decode(each.data, Entry).deed.action async for each in stored].count(action)
+
 
 @asynccontextmanager
 async def recording(secured: Secured) -> AsyncIterator[Witness]:
-    """A controller's recorder that reads the server's log, for the time of an ``async with``."""
+    """A controller's recorder, which reads the server's log, for the time of an ``async with``."""
     async with Bus.connect(secured.let_in("recorder", Role.CONTROLLER), name="recorder") as bus:
         recorder = await Recorder.open(bus, "recorder", time.monotonic)
         tls = ssl.create_default_context(cafile=secured.authority.directory / CA_FILE)
@@ -79,7 +88,7 @@ async def recording(secured: Secured) -> AsyncIterator[Witness]:
         )
         running = asyncio.create_task(recorder.run(*sources))
         try:
-            yield Witness(bus)
+            yield Witness(bus, recorder)
         finally:
             running.cancel()
             await asyncio.wait([running])
@@ -207,7 +216,7 @@ async def thieving(secured: Secured, name: str, role: Role) -> AsyncIterator[tup
         ("access.publish", "PUB results.door.m 2\r\n{}\r\n", "results.door.m"),
         ("access.publish", "PUB $KV.assignments.pi1 2\r\n{}\r\n", "$KV.assignments.pi1"),
         ("access.publish", "PUB control.hub.camera.remove 2\r\n{}\r\n", "control.hub.camera.remove"),
-        ("access.publish", "PUB _INBOX_hub.abc.1 5\r\nagain\r\n", "_INBOX_hub.abc.1"),
+        ("access.answer", "PUB _INBOX_hub.abc.1 5\r\nagain\r\n", "_INBOX_hub.abc.1"),
         ("access.subscribe", "SUB infer.pi1.*.* 1\r\n", "infer.pi1.*.*"),
         ("access.subscribe", "SUB _INBOX_hub.> 1\r\n", "_INBOX_hub.>"),
         ("access.subscribe", "SUB > 1\r\n", ">"),
@@ -239,7 +248,76 @@ async def test_an_answer_given_twice_is_refused_and_on_the_record(secured: Secur
         assert await agent.provoke(b"PUB _INBOX_hub2.asked.1 5\r\nfirst\r\n") == []
         assert len(await agent.provoke(b"PUB _INBOX_hub2.asked.1 5\r\nagain\r\n")) == 1
 
-        await witness.expect("access.publish", who=key, target="_INBOX_hub2.asked.1")
+        await witness.expect("access.answer", who=key, target="_INBOX_hub2.asked.1")
+        await stream.flows_on()
+
+
+async def test_late_answers_of_a_node_that_was_cut_off_are_one_entry_and_counted(
+    secured: Secured, stream: Stream
+) -> None:
+    """What the server allowed one connection to answer, it does not allow the next one."""
+    frames = 20
+    context = secured.let_in("pi2", Role.AGENT)
+    key = read_credentials(context)[1].public
+    tls = ssl.create_default_context(cafile=secured.authority.directory / CA_FILE)
+    async with (
+        recording(secured) as witness,
+        Bus.connect(secured.let_in("hub2", Role.CONTROLLER), name="controller") as controller,
+    ):
+        async with raw_client(context, tls=tls) as agent:
+            assert await agent.provoke(b"SUB infer.pi2.*.* 1\r\n") == []
+            work = subjects.WORK.build(node="pi2", model="m", stage="0")
+            for number in range(frames):
+                await controller.data.publish(work, b"frame", reply=f"_INBOX_hub2.asked.{number}")
+            await controller.data.flush()
+            for _ in range(frames):
+                await agent.await_message()
+        async with raw_client(context, tls=tls) as agent:
+            late = [f"PUB _INBOX_hub2.asked.{number} 4\r\nlate\r\n".encode() for number in range(frames)]
+            assert len(await agent.provoke(b"".join(late))) == frames
+            assert len(await agent.provoke(b"PUB node.pi1.heartbeat 2\r\n{}\r\n")) == 1
+
+        await witness.expect("access.answer", who=key, target="_INBOX_hub2.asked.0")
+        await witness.expect("access.publish", who=key, target="node.pi1.heartbeat")
+        assert witness.recorder.refused["access.answer"] == frames
+        assert await witness.count("access.answer") == 1
+        await stream.flows_on()
+
+
+async def test_what_the_server_was_made_to_deliver_in_another_s_name_is_refused_and_on_the_record(
+    secured: Secured, stream: Stream
+) -> None:
+    """Whoever may read a bucket says where the server delivers; what comes from there has no answer to be given."""
+    carried_out: list[str] = []
+
+    async def remove(message: Received) -> Reply:
+        carried_out.append(message.subject)
+        return Reply(b"{}")
+
+    async with (
+        recording(secured) as witness,
+        Bus.connect(secured.let_in("ann", Role.OPERATOR), name="ann") as ann,
+        thieving(secured, "pi2", Role.AGENT) as (thief, _),
+    ):
+        config = await witness.bus.bucket(subjects.CONFIG_BUCKET)
+        await config.put("models.m", b'{"name": "door"}')
+        service = Service(witness.bus.data, name="bramble", version="1.0.0", description="a door", metadata={})
+        door = ControlDoor(service, witness.recorder.write, witness.recorder.note_refusal)
+        door.add("camera", "remove", remove)
+        await service.start()
+        await witness.bus.data.flush()
+        for order in ("control.ann.camera.remove", "control.ann.camera.remove", "control.bob.camera.remove"):
+            await thief.publish("$JS.API.DIRECT.GET.KV_config.$KV.config.models.m", b"", reply=order)
+        await ann.control.publish("control.ann.camera.remove", b"{}", reply="_INBOX_bob.1")
+
+        nobody = "no answer to it was wanted"
+        await witness.expect("access.control", who=UNPROVED, target="control.ann.camera.remove", detail=nobody)
+        await witness.expect("access.control", who=UNPROVED, target="control.bob.camera.remove", detail=nobody)
+        elsewhere = "its answer was wanted elsewhere: '_INBOX_bob.1'"
+        await witness.expect("access.control", who=UNPROVED, target="control.ann.camera.remove", detail=elsewhere)
+        answer = await ann.control.request("control.ann.camera.remove", b"{}", within=WITHIN_S)
+        assert (answer.data, carried_out) == (b"{}", ["control.ann.camera.remove"])
+        await service.stop()
         await stream.flows_on()
 
 

@@ -39,6 +39,14 @@ def refused(who: str, action: str, target: str, detail: str) -> Deed:
             HEAD + r'"v1:go:x" - "BRAMBLE/jwt:UDOF4" - Publish Violation - Subject "b"',
             refused("UDOF4", "access.publish", "b", "from 127.0.0.1:36036"),
         ),
+        (  # of a node that was cut off with a frame in hand, or one that was never asked
+            HEAD + '"BRAMBLE/jwt:UDOF4" - Publish Violation - Subject "_INBOX_hub.a.b"',
+            refused("UDOF4", "access.answer", "_INBOX_hub.a.b", "from 127.0.0.1:36036"),
+        ),
+        (  # listening to others' answers is nothing that happens to anybody
+            HEAD + '"BRAMBLE/jwt:UDOF4" - Subscription Violation - Subject "_INBOX_hub.>", SID 1',
+            refused("UDOF4", "access.subscribe", "_INBOX_hub.>", "from 127.0.0.1:36036"),
+        ),
         (  # a client that says nothing of itself
             HEAD + '"BRAMBLE/jwt:UDOF4" - Publish Violation - Subject "b"',
             refused("UDOF4", "access.publish", "b", "from 127.0.0.1:36036"),

@@ -43,6 +43,20 @@ def test_a_refusal_for_another_cause_is_told_at_once_and_one_that_only_differs_i
     assert [deed is not None for deed in told] == [True, False, True, False, True]
 
 
+def test_late_answers_of_a_node_are_one_entry_for_each_inbox_and_the_rest_are_counted() -> None:
+    throttle = Throttle()
+
+    def answer(who: str, inbox: str) -> Deed:
+        return Deed(who=who, action="access.answer", target=inbox, outcome=Outcome.REFUSED, detail="from 10.0.0.7:1")
+
+    told = [throttle.take(answer("pi1", f"_INBOX_hub.x.{number}"), 0.0) for number in range(10 * MOST)]
+    assert told == [answer("pi1", "_INBOX_hub.x.0"), *[None] * (10 * MOST - 1)]
+    assert throttle.take(answer("pi2", "_INBOX_hub.x.0"), 0.0)
+    assert throttle.take(answer("pi1", "_INBOX_ann.x.0"), 0.0)
+    assert throttle.take(refuse(), 0.0) == refuse()
+    assert [deed.detail.partition(" more")[0] for deed in throttle.collect(EVERY_S)] == [str(10 * MOST - 1)]
+
+
 def test_what_has_ended_is_forgotten_and_told_again_when_it_comes_back() -> None:
     throttle = Throttle()
     throttle.take(refuse(), 0.0)

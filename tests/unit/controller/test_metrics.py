@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from controller.audit.refusals import KINDS
 from controller.metrics import page
 from controller.metrics.family import Family
 from controller.metrics.metrics import OWN, Metrics, expose
@@ -21,8 +23,9 @@ from controller.metrics.table import TABLE
 from controller.results.ledger import End, Ledger
 from tests.testing.heartbeats import make_heartbeat
 from wire.cameras import CameraStatus
+from wire.endings import Ending, EndingKind
 from wire.messages import Counts, Heartbeat, Shard, ShardReport, ShardState, Timings
-from wire.status import ClusterStatus, ModelStatus, NodeStatus
+from wire.status import ClusterStatus, ControllerStatus, ModelStatus, NodeStatus
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,6 +46,13 @@ def make_camera(name: str = "door", phase: str = "live") -> CameraStatus:
     return CameraStatus(
         camera=name, source="synthetic:", models=("ssd",), phase=phase, reason="", since=0.0, fps=10.0, frames=9,
         restarts=2, counts=Counts(), last_frame_at=1700000000.0, seconds_blind=4.5,
+    )  # fmt: skip
+
+
+def make_controller(name: str, endings: tuple[Ending, ...]) -> ControllerStatus:
+    return ControllerStatus(
+        controller=name, session="s", at=0.0, version="1", uptime_s=1.0, plans=True, cameras=(), counts=Counts(),
+        latency_ms={}, endings=endings,
     )  # fmt: skip
 
 
@@ -93,6 +103,28 @@ def test_names_and_texts_keep_the_rules(family: Family) -> None:
     assert not family.name.endswith(("_ms", "_milliseconds", "_mb", "_percent"))
     assert family.text
     assert not family.text.endswith(".")
+
+
+def test_the_earliest_end_of_each_kind_is_told_in_seconds_from_now_and_of_this_controller_alone() -> None:
+    def end(kind: EndingKind, at: float, server: str = "") -> Ending:
+        return Ending(kind=kind, at=at, server=server)
+
+    own = (end(EndingKind.CERTIFICATE, 900.0, "a"), end(EndingKind.CERTIFICATE, 300.0, "b"),
+           end(EndingKind.AUTHORITY, -50.0))  # fmt: skip
+    controllers = (make_controller("c", own), make_controller("d", (end(EndingKind.CERTIFICATE, 7.0),)))
+    snapshot = make_snapshot()
+    snapshot = replace(snapshot, status=msgspec.structs.replace(snapshot.status, controllers=controllers))
+
+    assert read(snapshot, "bramble_expires_in_seconds", kind="certificate") == 300
+    assert read(snapshot, "bramble_expires_in_seconds", kind="authority") == -50
+    assert read(snapshot, "bramble_expires_in_seconds", kind="credentials") is None
+
+
+def test_every_kind_of_refusal_is_counted_from_the_start() -> None:
+    snapshot = replace(make_snapshot(), refused=dict.fromkeys(KINDS, 0) | {"access.answer": 3})
+
+    assert read(snapshot, "bramble_refused_total", kind="answer") == 3
+    assert [read(snapshot, "bramble_refused_total", kind=kind.removeprefix("access.")) for kind in KINDS].count(0) == 6
 
 
 def test_nothing_is_shown_before_the_first_snapshot() -> None:

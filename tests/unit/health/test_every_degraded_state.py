@@ -25,6 +25,7 @@ from tui.state import Dashboard, fold
 from tui.updates import StatusTaken
 from wire import health
 from wire.cameras import CameraStatus
+from wire.endings import Ending, EndingKind
 from wire.findings import Finding, Health, judge_health
 from wire.jobs import QueueStatus
 from wire.messages import Counts, Shard, ShardReport, ShardState
@@ -71,6 +72,11 @@ def cluster(**changes: object) -> ClusterStatus:
 
 def jobs(**changes: object) -> ClusterStatus:
     return msgspec.structs.replace(WELL, jobs=QueueStatus(**changes))  # type: ignore[arg-type]  # a row of the table
+
+
+def expiring(kind: EndingKind, *, days: float, server: str = "") -> ClusterStatus:
+    ending = Ending(kind=kind, at=AT + days * 86400, server=server)
+    return cluster(controllers=(msgspec.structs.replace(CONTROLLER, endings=(ending,)),))
 
 
 def other(name: str, **changes: object) -> NodeStatus:
@@ -136,6 +142,14 @@ STATES: dict[str, tuple[ClusterStatus, str, str, Health]] = {
     "nobody plans": (
         cluster(controllers=(msgspec.structs.replace(CONTROLLER, plans=False),)), "controller main", "plans",
         Health.WARNINGS,
+    ),
+    "a server's certificate is about to end": (
+        expiring(EndingKind.CERTIFICATE, days=20, server="tls://hub:4222"), "controller main", "expiry",
+        Health.WARNINGS,
+    ),
+    "the authority has ended": (expiring(EndingKind.AUTHORITY, days=-1), "controller main", "expiry", Health.BROKEN),
+    "a controller's credentials end in hours": (
+        expiring(EndingKind.CREDENTIALS, days=1), "controller main", "expiry", Health.BROKEN,
     ),
     "jobs are not worked on": (jobs(problem="the stream is gone"), "jobs", "jobs", Health.BROKEN),
     "the job queue fills": (jobs(queued_bytes=90, max_queue_bytes=100), "jobs", "jobs", Health.WARNINGS),
