@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cluster: Token
     url: str = ""  # of the servers, separated by commas
     ca: str = ""  # path of the certificate authority's file; empty: connections are in plain text
+    leaves: tuple[str, ...] = ()  # URLs of other sites' servers, which hear of revocations from nobody else
     made_at: int  # seconds since the epoch
     users: tuple[User, ...] = ()
     account_issued_at: int = 0
@@ -120,6 +121,10 @@ class Authority:
     def serve_at(self, url: str, *, ca: str | None = None) -> None:
         """Write down how users reach the servers, and where they have the certificate authority's file."""
         self._replace(url=url, ca=self.record.ca if ca is None else ca)
+
+    def keep_leaves(self, urls: Iterable[str]) -> None:
+        """Write down which servers of other sites are to be told of changes, too."""
+        self._replace(leaves=tuple(sorted({*urls})))
 
     @property
     def account(self) -> str:

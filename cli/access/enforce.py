@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -9,9 +10,37 @@ import msgspec
 from cli.access.authority import Authority
 from wire.bus import Link
 from wire.context import Context
-from wire.errors import BusError
+from wire.errors import BrambleError, BusError, NotAuthorisedError
+from wire.redact import redact_url
 
 _WITHIN_S = 5.0
+
+
+async def push_everywhere(authority: Authority) -> None:
+    """Give the account as it is now to the cluster's servers and to those of other sites, all at once.
+
+    Each takes it by itself: one that cannot be reached keeps none of the others from it.
+
+    Raises:
+        NotAuthorisedError: the cluster's servers trust another operator.
+        BusError: some did not take it; the message names them.
+
+    """
+    authority.account_claim()  # written down before anybody is told
+    urls = (authority.record.url, *authority.record.leaves)
+    done = await asyncio.gather(*(push_account(authority, url=url) for url in urls), return_exceptions=True)
+    problems = [(url, each) for url, each in zip(urls, done, strict=True) if isinstance(each, BaseException)]
+    for _, problem in problems:
+        if not isinstance(problem, BrambleError):
+            raise problem
+    if not problems:
+        return
+    if isinstance(problems[0][1], NotAuthorisedError) and problems[0][0] == authority.record.url:
+        raise problems[0][1]
+    raise BusError(
+        "; ".join(f"{redact_url(url)} did not take it: {problem}" for url, problem in problems),
+        remedy="once they can be reached: `bramble access push`",
+    )
 
 
 async def push_account(authority: Authority, *, url: str = "") -> None:

@@ -13,7 +13,7 @@ from platformdirs import user_config_path
 from cli.access.authority import Authority, User
 from cli.access.certificates import SERVER_DAYS, create_ca, issue, sign_request
 from cli.access.contexts import describe, write_context
-from cli.access.enforce import push_account
+from cli.access.enforce import push_everywhere
 from cli.access.server_config import Tls, render_trust
 from cli.access.witness import bear_witness
 from cli.connection import run
@@ -24,6 +24,7 @@ from wire.context import config_home, save_context
 from wire.errors import BusError, NotAuthorisedError
 from wire.identity import write_private
 from wire.permissions import ABOUT, ME, TABLE, Role, Row
+from wire.redact import redact_url
 
 MAX_REQUEST_BYTES = 1 << 20
 COLUMNS = ("NAME", "ROLE", "SINCE", "STATE", "KEY")
@@ -110,14 +111,17 @@ def add(
 @click.argument("name")
 @directory_option
 def revoke(*, name: str, directory: Path) -> None:
-    """Shut NAME out: at once, and until it is let in with a new key."""
+    """Shut NAME out: at once, and until it is let in with a new key.
+
+    Servers of other sites are told, too, as far as `bramble access leaves` lists them.
+    """
     authority = Authority.open(directory)
     authority.revoke(name)
     try:
-        run(push_account(authority))
+        run(push_everywhere(authority))
     except (BusError, NotAuthorisedError) as error:
         raise BusError(
-            f"{name} is written down as revoked, but the servers do not know it yet: {error.message}",
+            f"{name} is written down as revoked, but not every server knows it yet: {error.message}",
             remedy="once they can be reached: `bramble access push`",
         ) from error
     _witness(authority, Note(action="access.revoke", target=name))
@@ -142,8 +146,29 @@ def list_users(*, directory: Path, as_json: bool) -> None:
 def push(*, directory: Path) -> None:
     """Give the servers the roles and revocations as they are now; after an upgrade too."""
     authority = Authority.open(directory)
-    run(push_account(authority))
+    run(push_everywhere(authority))
     click.echo(f"the servers of {authority.record.cluster} go by it")
+
+
+@access.command()
+@click.argument("urls", nargs=-1, metavar="[URL]...")
+@directory_option
+@click.option("--none", "forget", is_flag=True, help="There are none any more.")
+@json_option
+def leaves(*, urls: tuple[str, ...], directory: Path, forget: bool, as_json: bool) -> None:
+    """Show or set the servers of other sites, such as tls://attic:4222: `revoke` and `push` tell them, too.
+
+    A leaf keeps its own copy of who may do what, and hears of changes from nobody else. site.yml sets them.
+    """
+    authority = Authority.open(directory)
+    if urls and forget:
+        raise click.UsageError("--none goes without a URL")
+    if urls or forget:
+        authority.keep_leaves(urls)
+    if as_json:
+        print_json({"leaves": authority.record.leaves})
+    else:
+        click.echo("\n".join(map(redact_url, authority.record.leaves)) or "there are none")
 
 
 @access.command()

@@ -3,8 +3,8 @@
 
     python push.py --access DIR [--leaf URL]... [--check]
 
-(``--leaf``: a server of another site, which hears of it from nobody else) prints ``{"changed": true}`` where they went
-by another one until now; with ``--check`` they still do.
+(``--leaf``: a server of another site, which hears of it from nobody else; noted for ``bramble access``)
+prints ``{"changed": true}`` where they went by another one until now; with ``--check`` they still do.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ async def push(authority: Authority, url: str, *, check: bool) -> bool:
 
 async def push_everywhere(authority: Authority, leaves: Sequence[str], *, check: bool) -> bool:
     """Push to the servers and to those of other sites; tell whether any went by another account."""
+    if not check and {*leaves} != {*authority.record.leaves}:
+        authority.keep_leaves(leaves)
     return any([await push(authority, url, check=check) for url in (authority.record.url, *leaves)])
 
 

@@ -19,19 +19,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cli.access.authority import Authority
 from cli.access.certificates import CA_FILE, create_ca, issue
 from cli.access.contexts import describe, write_context
-from cli.access.enforce import push_account
+from cli.access.enforce import push_account, push_everywhere
 from cli.access.server_config import render_trust
 from tests.conftest import ROOT
 from tests.hosts.conftest import find_ansible
 from wire import subjects
 from wire.bus import Bus, Received
 from wire.context import Context
-from wire.errors import NotAuthorisedError
+from wire.errors import BusError, NotAuthorisedError
 from wire.identity import keep_key_pair
 from wire.permissions import Role
 
@@ -54,6 +55,7 @@ PLAY = """
         nats_server_store_dir: "{{{{ item.to }}}}/store"
         nats_server_leaf_port: "{{{{ item.leaf_port }}}}"
         nats_server_leaf_remotes: "{{{{ item.remotes }}}}"
+        nats_server_leaf_ca: "{{{{ item.leaf_ca | default('') }}}}"
         _nats_server_config_dir: "{{{{ item.to }}}}"
       loop: "{{{{ servers }}}}"
 """
@@ -90,6 +92,8 @@ class Sites:
     directory: Path
     hub: Server
     leaf: Server
+    annex: Server  # has an authority of its own, and is told the hub's
+    stranger: Server  # the same, and is told nothing
 
     def let_in(self, name: str, role: Role, server: Server) -> Context:
         """Return the context of a new user who is near that server."""
@@ -134,8 +138,9 @@ def wait_until(holds: Callable[[], bool], server: Server) -> None:
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     tmp_path = tmp_path_factory.mktemp("sites")
-    ports = find_ports(5)
+    ports = find_ports(9)
     hub, leaf = Server(tmp_path / "hub", *ports[:2]), Server(tmp_path / "leaf", *ports[2:4])
+    annex, stranger = Server(tmp_path / "annex", *ports[5:7]), Server(tmp_path / "stranger", *ports[7:9])
     authority = Authority.create(tmp_path / "access", cluster="two-sites", url=hub.url)
     ca = create_ca(authority.directory, "two-sites")
     authority.serve_at(hub.url, ca=str(ca))
@@ -150,11 +155,24 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     (leaf.directory / "leaf.json").write_text(json.dumps({"user_jwt": claim}))
     joining = [sys.executable, ROLE / "files/leaf_credentials.py", leaf.directory, getpass.getuser()]
     subprocess.run(joining, check=True, timeout=WAIT_S, cwd=ROOT)
+    other = create_ca(tmp_path, "annex")
+    for server in (annex, stranger):
+        shutil.copytree(leaf.directory, server.directory)
+        shutil.copy(other, server.directory / CA_FILE)
+        (server.directory / "server.pem").write_text("".join(issue(tmp_path, ["127.0.0.1"])))
+        trust = render_trust(authority, store=server.directory / "store/accounts")
+        (server.directory / "nats-trust.conf").write_text(trust)
+    shutil.copy(ca, annex.directory / "leaf-ca.pem")
+    remotes = [f"nats-leaf://127.0.0.1:{ports[4]}"]
     servers = [
         {"name": "hub", "to": str(hub.directory), "port": hub.port, "monitor_port": hub.monitor_port,
          "groups": ["brokers"], "leaf_port": ports[4], "remotes": []},
         {"name": "attic", "to": str(leaf.directory), "port": leaf.port, "monitor_port": leaf.monitor_port,
-         "groups": ["leaves"], "leaf_port": 0, "remotes": [f"nats-leaf://127.0.0.1:{ports[4]}"]},
+         "groups": ["leaves"], "leaf_port": 0, "remotes": remotes},
+        {"name": "annex", "to": str(annex.directory), "port": annex.port, "monitor_port": annex.monitor_port,
+         "groups": ["leaves"], "leaf_port": 0, "remotes": remotes, "leaf_ca": str(ca)},
+        {"name": "stranger", "to": str(stranger.directory), "port": stranger.port,
+         "monitor_port": stranger.monitor_port, "groups": ["leaves"], "leaf_port": 0, "remotes": remotes},
     ]  # fmt: skip
     play = tmp_path / "play.yml"
     play.write_text(PLAY.format(role=ROLE))
@@ -165,7 +183,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     assert done.returncode == 0, done.stdout + done.stderr
     with run_server(hub), run_server(leaf):
         wait_until(lambda: hub.ask("leafz").get("leafnodes") == 1, leaf)
-        yield Sites(authority, tmp_path, hub, leaf)
+        yield Sites(authority, tmp_path, hub, leaf, annex, stranger)
 
 
 async def test_an_agent_of_another_site_is_asked_by_the_controller_and_reads_what_is_stored(sites: Sites) -> None:
@@ -202,6 +220,52 @@ async def test_whoever_steals_the_leafs_key_cannot_use_it_as_a_client(sites: Sit
     with pytest.raises(NotAuthorisedError):
         async with Bus.connect(stolen, name="thief"):
             pass
+
+
+def test_a_leaf_holds_the_hub_against_the_authority_that_its_inventory_names(sites: Sites) -> None:
+    with run_server(sites.annex):
+        wait_until(lambda: sites.hub.ask("leafz").get("leafnodes") == 2, sites.annex)
+    wait_until(lambda: sites.hub.ask("leafz").get("leafnodes") == 1, sites.hub)
+
+
+def test_a_leaf_to_which_the_hub_shows_a_certificate_of_another_authority_does_not_join_it(sites: Sites) -> None:
+    with run_server(sites.stranger):
+        log = sites.stranger.directory / "log"
+        wait_until(lambda: "certificate signed by unknown authority" in log.read_text(), sites.stranger)
+        assert sites.hub.ask("leafz").get("leafnodes") == 1
+        assert sites.stranger.ask("leafz").get("leafnodes") == 0
+
+
+async def test_who_is_shut_out_is_out_at_a_leaf_within_5_s_too_and_stays_out(sites: Sites) -> None:
+    context = sites.let_in("eve", Role.VIEWER, sites.leaf)
+    sites.authority.keep_leaves([sites.leaf.url])
+    ended = asyncio.Event()
+    async with Bus.connect(context, name="eve") as inside:
+        inside.control.call_on_end(ended.set)
+        sites.authority.revoke("eve")
+        async with asyncio.timeout(5.0):
+            await push_everywhere(sites.authority)
+            await ended.wait()
+    with pytest.raises(NotAuthorisedError):
+        async with Bus.connect(context, name="eve"):
+            pass
+
+
+async def test_a_leaf_that_is_away_keeps_nobody_else_from_hearing_who_is_shut_out(sites: Sites) -> None:
+    [port] = find_ports(1)
+    context = sites.let_in("bob", Role.VIEWER, sites.leaf)
+    sites.authority.keep_leaves([f"tls://127.0.0.1:{port}", sites.leaf.url])
+    sites.authority.revoke("bob")
+
+    with pytest.raises(BusError, match=f"tls://127.0.0.1:{port} did not take it") as caught:
+        await push_everywhere(sites.authority)
+
+    assert caught.value.remedy == "once they can be reached: `bramble access push`"
+    for server in (sites.leaf, sites.hub):
+        with pytest.raises(NotAuthorisedError):
+            async with Bus.connect(msgspec.structs.replace(context, url=server.url), name="bob"):
+                pass
+    sites.authority.keep_leaves([sites.leaf.url])
 
 
 # The last one: there is no second site any more after it.
