@@ -42,14 +42,16 @@ class Bucket:
         jetstream = link.client.jetstream()
         stream, prefix = f"KV_{name}", f"$KV.{name}."
         try:
-            try:
-                await jetstream.key_value(name)
-            except nats.js.errors.NotFoundError:
-                if not create:
-                    raise BusError(f"there is no bucket {name} yet", remedy="start a controller: it makes it") from None
-                await create_replicated(
-                    lambda replicas: jetstream.create_key_value(bucket=name, history=1, replicas=replicas, direct=True)
-                )
+            async with link.unbroken():
+                try:
+                    await jetstream.key_value(name)
+                except nats.js.errors.NotFoundError:
+                    if not create:
+                        told = BusError(f"there is no bucket {name} yet", remedy="start a controller: it makes it")
+                        raise told from None
+                    await create_replicated(
+                        lambda copies: jetstream.create_key_value(bucket=name, history=1, replicas=copies, direct=True)
+                    )
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(
                 f"the bucket {name} cannot be opened: {error!r}", remedy="is JetStream on in the server?"
@@ -66,7 +68,8 @@ class Bucket:
 
         """
         try:
-            await self._inner.put(key, value)
+            async with self._link.unbroken():
+                await self._inner.put(key, value)
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(f"writing {key} to {self.name} failed: {error!r}") from error
 
@@ -88,7 +91,8 @@ class Bucket:
 
         """
         try:
-            found = await self._inner.get(key)
+            async with self._link.unbroken():
+                found = await self._inner.get(key)
         except nats.js.errors.KeyNotFoundError:
             return None
         except (nats.errors.Error, nats.js.errors.Error) as error:
@@ -106,7 +110,7 @@ class Bucket:
 
         """
         try:
-            async with asyncio.timeout(within):
+            async with self._link.unbroken(), asyncio.timeout(within):
                 return await self._inner.update(key, value, last=revision)
         except nats.js.errors.KeyWrongLastSequenceError:
             return None
@@ -121,7 +125,8 @@ class Bucket:
 
         """
         try:
-            await self._inner.delete(key)
+            async with self._link.unbroken():
+                await self._inner.delete(key)
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(f"removing {key} from {self.name} failed: {error!r}") from error
 
@@ -168,8 +173,9 @@ class Bucket:
     ) -> AsyncGenerator[tuple[dict[str, Entry], frozenset[str]]]:
         """Yield states, each with the keys that are seen to be removed, until the watch should be made anew."""
         try:
-            watcher = await self._inner.watch(pattern)
-        except (nats.errors.Error, nats.js.errors.Error):
+            async with self._link.unbroken():
+                watcher = await self._inner.watch(pattern)
+        except (nats.errors.Error, nats.js.errors.Error, BusError):
             await _wait(reconnected, 1.0)
             return
         state: dict[str, Entry] = {}
@@ -179,7 +185,10 @@ class Bucket:
         try:
             while not reconnected.is_set() and (left := deadline - asyncio.get_running_loop().time()) > 0:
                 try:
-                    entry = await watcher.updates(timeout=min(left, 1.0 if whole else 5.0))
+                    async with self._link.unbroken():
+                        entry = await watcher.updates(timeout=min(left, 1.0 if whole else 5.0))
+                except BusError:
+                    return  # the server may have forgotten the watch with the connection
                 except nats.errors.TimeoutError:
                     heed_cancellation()
                     if not whole:

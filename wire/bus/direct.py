@@ -31,6 +31,7 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from wire.bus.protocol import Delivered, MalformedError, Said, is_subject, read_headers, write_publication
+from wire.bus.tether import Tether
 from wire.bus.transport import SocketTransport
 
 TOKEN_BYTES = 8
@@ -52,6 +53,7 @@ class DirectClient(Client):
         self._takers: dict[int, Take] = {}  # by subscription
         self._asked: dict[str, tuple[str, asyncio.Future[Msg]]] = {}  # by token: the subject, and who waits
         self._answers = ""  # where answers come in, up to the token
+        self.tether = Tether()  # of what waits for the server's own answers
 
     def post(self, subject: str, payload: bytes, reply: str, headers: Mapping[str, str] | None) -> bool:
         """Publish at once; False where nothing can be sent now without waiting.
@@ -140,6 +142,11 @@ class DirectClient(Client):
         self._transport = transport
         self._opened.add(transport)
         await transport.connect(s.uri, 0, self.options["connect_timeout"])
+
+    async def _process_op_err(self, e: Exception) -> None:
+        await super()._process_op_err(e)
+        if not self.is_connected:
+            self.tether.cut()
 
     async def _read_loop(self) -> None:
         transport = self._transport

@@ -98,22 +98,23 @@ class _Hearing:
         self.changed.clear()
         heard, self._heard = self._heard, {}
         self._state = None
+        state = dict(before or {})
+        removed = set()
         try:
-            await self._link.flush()  # from here on changes are heard
-            state = dict(before or {})
-            removed = set()
-            for key in heard if before is not None else await self._list():
-                entry = await self._settle(key, heard)
-                if entry is None:
-                    state.pop(key, None)
-                    removed.add(key)
-                else:
-                    state[key] = entry
-            if before is None:
-                state = self._doubt.settle(self._last, state, removed, asyncio.get_running_loop().time())
+            async with self._link.unbroken():
+                await self._link.flush()  # from here on changes are heard
+                for key in heard if before is not None else await self._list():
+                    entry = await self._settle(key, heard)
+                    if entry is None:
+                        state.pop(key, None)
+                        removed.add(key)
+                    else:
+                        state[key] = entry
         except (nats.errors.Error, nats.js.errors.Error, BusError) as error:
             _log.warning("not read", extra={"action": "follow", "bucket": self._bucket, "error": repr(error)})
             return None
+        if before is None:
+            state = self._doubt.settle(self._last, state, removed, asyncio.get_running_loop().time())
         self._last = state
         self._state = None if self.doubts else state
         return state

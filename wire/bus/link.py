@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import nats.errors
@@ -21,6 +22,7 @@ from wire.bus.client import (
     refuse_user,
 )
 from wire.bus.protocol import MALFORMED
+from wire.bus.tether import BrokenTetherError
 from wire.context import Context
 from wire.errors import (
     AnswerTimeoutError,
@@ -154,6 +156,24 @@ class Link:
         """Have ``callback`` called when the link is closed for good, though nobody asked; ``ended`` says why."""
         self._on_end.append(callback)
 
+    @asynccontextmanager
+    async def unbroken(self) -> AsyncIterator[None]:
+        """Ask the server itself, within the body of an ``async with``: nothing there outlasts the connection.
+
+        Raises:
+            BusError: the connection is down, or broke meanwhile; whether the server did what it was asked is not known.
+
+        """
+        self._require_connected()
+        try:
+            async with self._client.tether.hold():
+                yield
+        except BrokenTetherError as error:
+            raise BusError(
+                "the connection to the NATS server broke, and its answer is lost",
+                remedy="it comes back by itself: try again",
+            ) from error
+
     async def publish(
         self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None, reply: str = ""
     ) -> None:
@@ -187,6 +207,10 @@ class Link:
             return self._client.post(subject, payload, reply, headers)
         except nats.errors.Error as error:
             raise self._explain(error, subject, payload) from error
+
+    def _require_connected(self) -> None:
+        if not self.connected:
+            raise BusError("the connection to the NATS server is down", remedy="it comes back by itself: try again")
 
     def _explain(self, error: nats.errors.Error, subject: str, payload: bytes) -> BrambleError:
         match error:
@@ -222,8 +246,7 @@ class Link:
             BusError: the connection is down now.
 
         """
-        if not self.connected:
-            raise BusError("the connection to the NATS server is down", remedy="it comes back by itself: try again")
+        self._require_connected()
         if len(payload) > self.max_payload:
             raise self._too_large(payload)
         try:

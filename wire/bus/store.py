@@ -83,7 +83,8 @@ class BlobStore:
         """
         try:
             with path.open("rb") as file:
-                await self._inner.put(digest, file)
+                async with self._link.unbroken():
+                    await self._inner.put(digest, file)
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(f"storing {path.name} failed: {error!r}") from error
 
@@ -95,7 +96,8 @@ class BlobStore:
 
         """
         try:
-            await self._inner.put(name, data)
+            async with self._link.unbroken():
+                await self._inner.put(name, data)
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(f"storing {name[:80]} failed: {error!r}") from error
 
@@ -163,7 +165,8 @@ class BlobStore:
     async def _ask(self, subject: str, question: dict[str, Any] | None = None) -> Received | None:
         """Get one message of the stream (NATS ADR-31); None when there is none."""
         payload = json.dumps(question).encode() if question else b""
-        answer = await self._link.request(f"$JS.API.DIRECT.GET.OBJ_{self._name}{subject}", payload, within=CHUNK_S)
+        async with self._link.unbroken():
+            answer = await self._link.request(f"$JS.API.DIRECT.GET.OBJ_{self._name}{subject}", payload, within=CHUNK_S)
         status = (answer.headers or {}).get("Status", "")
         if status == "404":
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -111,7 +111,7 @@ class Stream:
 
         """
         stream = cls(link, spec.name)
-        with _typed(f"the stream {spec.name} cannot be opened"):
+        async with stream._asking(f"the stream {spec.name} cannot be opened"):
             try:
                 known = await stream._js.stream_info(spec.name)
             except nats.js.errors.NotFoundError:
@@ -140,10 +140,8 @@ class Stream:
         """
         if len(payload) > self.link.max_payload:
             raise TooLargeError(f"a payload of {len(payload)} bytes is above the server's {self.link.max_payload}")
-        if not self.link.connected:
-            raise BusError("the connection to the NATS server is down", remedy="it comes back by itself: try again")
         sent = dict(headers or {}) | ({} if after is None else {_EXPECT_LAST: str(after)})
-        with _typed(f"storing on {subject} failed"):
+        async with self._asking(f"storing on {subject} failed"):
             return int((await self._js.publish(subject, payload, headers=sent or None, stream=self.name)).seq)
 
     async def last(self, subject: str, *, surely: bool = False) -> Stored | None:
@@ -157,7 +155,7 @@ class Stream:
             BusError: the stream could not be asked.
 
         """
-        with _typed(f"reading {subject} failed"):
+        async with self._asking(f"reading {subject} failed"):
             try:
                 return _stored(await self._js.get_msg(self.name, subject=subject, direct=not surely))
             except nats.js.errors.NotFoundError:
@@ -179,7 +177,7 @@ class Stream:
             BusError: the stream could not be asked.
 
         """
-        with _typed(f"reading {subject} failed"):
+        async with self._asking(f"reading {subject} failed"):
             try:
                 return _stored(
                     await self._js.get_msg(self.name, seq=after + 1, subject=subject, direct=True, next=True)
@@ -194,7 +192,7 @@ class Stream:
             BusError: the stream could not be asked.
 
         """
-        with _typed(f"removing {sequence} from {self.name} failed"):
+        async with self._asking(f"removing {sequence} from {self.name} failed"):
             try:
                 return await self._js.delete_msg(self.name, sequence)
             except (nats.js.errors.NotFoundError, nats.js.errors.BadRequestError, nats.js.errors.ServerError):
@@ -207,7 +205,7 @@ class Stream:
             BusError: the stream could not be asked.
 
         """
-        with _typed(f"purging {subject} failed"):
+        async with self._asking(f"purging {subject} failed"):
             await self._js.purge_stream(self.name, subject=subject, seq=until + 1 if until else None)
 
     async def state(self, *, subjects: str = "") -> StreamState:
@@ -220,9 +218,10 @@ class Stream:
         found: dict[str, int] = {}
         while True:
             ask = {"subjects_filter": subjects, "offset": len(found)} if subjects else {}
-            reply = await self.link.request(
-                f"$JS.API.STREAM.INFO.{self.name}", msgspec.json.encode(ask), within=REQUEST_S
-            )
+            async with self.link.unbroken():
+                reply = await self.link.request(
+                    f"$JS.API.STREAM.INFO.{self.name}", msgspec.json.encode(ask), within=REQUEST_S
+                )
             info = msgspec.json.decode(reply.data, type=_Info)
             if info.error:
                 raise BusError(f"the stream {self.name} cannot be read: {info.error.get('description')}")
@@ -268,13 +267,13 @@ class Stream:
             mem_storage=True,
             num_replicas=1,
         )
-        with _typed(f"reading {self.name} failed"):
+        async with self._asking(f"reading {self.name} failed"):
             info = await self._js.add_consumer(self.name, config)
             subscription = await self._js.pull_subscribe_bind(consumer=info.name, stream=self.name)
         left = info.num_pending or 0
         try:
             while left or follow:
-                with _typed(f"reading {self.name} failed"):
+                async with self._asking(f"reading {self.name} failed"):
                     messages = await fetch(subscription, READ_BATCH, within=1.0)
                     if not messages:
                         await subscription.consumer_info()  # raises where the reader's place is lost
@@ -300,9 +299,16 @@ class Stream:
             max_deliver=-1,  # whoever pulls counts: the server would only fall silent
             max_ack_pending=max_unacknowledged,
         )
-        with _typed(f"the consumer {name} of {self.name} cannot be opened"):
+        async with self._asking(f"the consumer {name} of {self.name} cannot be opened"):
             await self._js.add_consumer(self.name, config)
             return Work(self.link, await self._js.pull_subscribe_bind(consumer=name, stream=self.name))
+
+    @asynccontextmanager
+    async def _asking(self, what: str) -> AsyncIterator[None]:
+        """Ask the server, for as long as the connection holds, and turn nats-py's errors into ours."""
+        with _typed(what):
+            async with self.link.unbroken():
+                yield
 
 
 @contextmanager

@@ -42,7 +42,8 @@ class Delivery:
             BusError: the server did not confirm it; the message may come again.
 
         """
-        await self.link.request(self.token, b"+ACK", within=ACK_S)
+        async with self.link.unbroken():
+            await self.link.request(self.token, b"+ACK", within=ACK_S)
 
     async def keep(self) -> None:
         """Say that the work goes on, so that the message is not handed to another.
@@ -96,7 +97,7 @@ class Work:
 
         """
         try:
-            async with asyncio.timeout(EXIST_S):
+            async with self._link.unbroken(), asyncio.timeout(EXIST_S):
                 await self._inner.consumer_info()
         except nats.js.errors.NotFoundError:
             return False

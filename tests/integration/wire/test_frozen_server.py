@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from cli.local.broker import Broker
+from tests.testing.freezing import frozen
 from tests.testing.secured import Secured, start_secured
 from wire.bus import Link
 from wire.bus.patient import connect_patiently
@@ -31,18 +29,9 @@ def secured(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Secured]
         yield secured
 
 
-@contextmanager
-def frozen(broker: Broker) -> Iterator[None]:
-    os.kill(broker.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(broker.pid, signal.SIGCONT)
-
-
 async def test_a_connection_to_it_is_closed_all_the_same(secured: Secured) -> None:
     link = await Link.open(secured.let_in("ann", Role.VIEWER), name="ann")
-    with frozen(secured.broker):
+    with frozen(secured.broker.pid):
         with pytest.raises(BusError):
             await link.flush(within=5.0)  # meanwhile its pings are not answered
         await asyncio.wait_for(link.close(), WITHIN_S)
@@ -61,7 +50,7 @@ async def test_who_was_connected_to_it_goes_to_another(secured: Secured, tmp_pat
         link.call_on_reconnect(back.set)
         here = link.client.connected_url
         assert here is not None
-        with frozen(secured.broker if str(here.port) in secured.broker.context.url else other):
+        with frozen((secured.broker if str(here.port) in secured.broker.context.url else other).pid):
             await asyncio.wait_for(back.wait(), WITHIN_S)
             await link.flush()
             await link.close()
@@ -88,7 +77,7 @@ async def test_who_is_told_to_stop_while_connecting_to_it_stops_before_that_has_
         async with connect_patiently(context, name="ann", notifier=notifier, stop=stop) as bus:
             assert bus is None
 
-    with frozen(secured.broker):
+    with frozen(secured.broker.pid):
         program = asyncio.create_task(be_a_program())
         await asyncio.wait([program], timeout=0.2)
         stop.set()
@@ -107,7 +96,7 @@ def test_a_program_that_is_told_to_stop_ends_in_order(secured: Secured, tmp_path
         try:
             while "trouble_raised" not in program.stderr.readline():
                 assert program.poll() is None
-            with frozen(secured.broker):
+            with frozen(secured.broker.pid):
                 program.terminate()
                 _, said = program.communicate(timeout=WITHIN_S)
         finally:
