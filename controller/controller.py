@@ -207,7 +207,9 @@ class Controller:
             tasks.create_task(self._jobs.run(), name="jobs")
             tasks.create_task(self._tick(), name="tick")
             tasks.create_task(self._endings.run(), name="endings")
-            tasks.create_task(Rounds(self._pool, self._bus.data, self._clock).run(), name="rounds")
+            rounds = Rounds(self._pool, self._bus.data, self._clock)
+            self._pool.doubt = rounds.doubt
+            tasks.create_task(rounds.run(), name="rounds")
             tasks.create_task(self._tell_status(), name="tell-status")
             tasks.create_task(self._plans.run(), name="plans")
             tasks.create_task(self._prover.run(), name="proofs")

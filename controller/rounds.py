@@ -23,12 +23,19 @@ _log = logging.getLogger("bramble.nodes")
 
 
 class Rounds:
-    """Asks, and bars who is gone; the next heartbeat admits a node again."""
+    """Asks, and has the pool lose who is gone; the next heartbeat admits a node again."""
 
     def __init__(self, pool: Pool, link: Link, clock: Callable[[], float]) -> None:
         self._pool = pool
         self._link = link
         self._clock = clock
+        self._doubted: dict[str, asyncio.Task[None]] = {}  # by node: out of turn
+
+    def doubt(self, node: str) -> None:
+        """Ask a node out of turn, unless that is under way: a frame has been there for long."""
+        if node not in self._doubted:
+            self._doubted[node] = asyncio.create_task(self._ask(node), name=f"doubt-{node}")
+            self._doubted[node].add_done_callback(lambda _: self._doubted.pop(node))
 
     async def run(self) -> None:
         """Go round for ever."""
@@ -43,7 +50,7 @@ class Rounds:
         try:
             await self._link.request(subjects.NODE_PROBE.build(node=node), within=EVERY_S)
         except NoRespondersError:
-            self._pool.bar(node)
+            self._pool.lose(node)
             _log.warning("nobody listens at the node any more", extra={"action": "bar", "node": node})
         except BusError as error:  # it answered late, or the server is away: neither says that the node is gone
             _log.debug("no word", extra={"action": "round", "node": node, "error": str(error)})

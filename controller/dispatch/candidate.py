@@ -168,3 +168,8 @@ def patience_s(expected_s: float, left_s: float) -> float:
     wanted = max(0.25, 3 * expected_s)
     latest = left_s - max(0.05, expected_s)
     return min(wanted, latest) if latest >= expected_s else wanted
+
+
+def doubt_s(expected_s: float) -> float:
+    """Return how long to wait for an answer before its node is asked whether it is there still: that costs nothing."""
+    return max(0.1, 2 * expected_s)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from controller.dispatch.candidate import patience_s
+from controller.dispatch.candidate import doubt_s, patience_s
 from controller.dispatch.job import Courier, Job, Outcome, measure
-from controller.dispatch.pool import NO_BANS, NOBODY, Ban, Pool, Slot, Spent
+from controller.dispatch.pool import Pool, Slot, Spent
+from controller.dispatch.pursuit import Attempt, Pursuit
 from wire.errors import (
     AnswerTimeoutError,
     BrambleError,
@@ -44,30 +44,6 @@ SILENCE_S = 1.0
 
 _log = logging.getLogger("bramble.dispatch")
 
-Attempt = asyncio.Task[tuple[Answer, Spent]]
-
-
-@dataclass(slots=True)
-class _Pursuit:
-    """What has been tried for one frame."""
-
-    job: Job
-    waited_s: float
-    running: dict[Attempt, Slot] = field(default_factory=dict)
-    seeking: asyncio.Task[Slot | None] | None = None  # a slot for one more attempt
-    without: frozenset[Ban] = NO_BANS  # nodes that failed it
-    avoid: frozenset[str] = NOBODY  # nodes of which one keeps silent
-    absent: bool = False  # the last failure was that a node was not there: it may come back in time
-    tries: int = 0  # that may have been begun
-    look_at: float = 0.0  # when the attempts count as overdue
-    error: BrambleError | None = None  # the last one
-    news: asyncio.Future[None] | None = None  # something has ended; set while that is waited for
-
-    def tell(self) -> None:
-        """Wake whoever waits for news."""
-        if self.news is not None and not self.news.done():
-            self.news.set_result(None)
-
 
 class Dispatcher:
     """Dispatches jobs over a pool of nodes."""
@@ -77,6 +53,8 @@ class Dispatcher:
         self._courier = courier
         self._clock = clock
         self._attempts: set[Attempt] = set()
+        self._pursuits: set[Pursuit] = set()
+        pool.call_on_gone(self._note_gone)
         self.redone = 0
         self.late = 0  # second answers to a frame, dropped
 
@@ -106,7 +84,8 @@ class Dispatcher:
             BrambleError: a node's error.
 
         """
-        pursuit = _Pursuit(job, waited_s)
+        pursuit = Pursuit(job, waited_s)
+        self._pursuits.add(pursuit)
         self._start(pursuit, slot)
         try:
             while pursuit.running or pursuit.seeking:
@@ -117,6 +96,7 @@ class Dispatcher:
                     return outcome
                 self._look_for_another(pursuit)
         finally:
+            self._pursuits.discard(pursuit)
             self._give_up(pursuit)
         raise pursuit.error or self._too_late(job)
 
@@ -127,22 +107,25 @@ class Dispatcher:
             for task in late:
                 task.cancel()
 
-    def _start(self, pursuit: _Pursuit, slot: Slot) -> None:
+    def _start(self, pursuit: Pursuit, slot: Slot) -> None:
         job = pursuit.job
         pursuit.tries += 1
         self.redone += pursuit.tries == TRIES
         now = self._clock()
-        pursuit.look_at = now + patience_s(slot.expected_s, job.deadline - now)
+        patience = patience_s(slot.expected_s, job.deadline - now)
+        pursuit.look_at = now + patience
+        pursuit.doubt_at = now + min(patience, doubt_s(slot.expected_s))
+        pursuit.gone -= {*slot.nodes}
         task = asyncio.create_task(self._attempt(job, slot), name=f"attempt-{job.frame}-{slot.nodes[-1]}")
         self._attempts.add(task)
         task.add_done_callback(partial(self._note_end, pursuit))
         pursuit.running[task] = slot
 
-    async def _wait(self, pursuit: _Pursuit) -> set[asyncio.Task[Any]]:
+    async def _wait(self, pursuit: Pursuit) -> set[asyncio.Task[Any]]:
         """Wait until something has happened, an attempt is overdue, or the deadline has passed."""
         until = pursuit.job.deadline
         if pursuit.seeking is None and pursuit.tries < TRIES:
-            until = min(until, pursuit.look_at)
+            until = min(until, pursuit.look_at if pursuit.doubt_at is None else pursuit.doubt_at)
         loop = asyncio.get_running_loop()
         pursuit.news = loop.create_future()  # asyncio.wait costs as much as all else here together
         timer = loop.call_later(max(0.0, until - self._clock()), pursuit.tell)
@@ -155,7 +138,7 @@ class Dispatcher:
             done.add(pursuit.seeking)
         return done
 
-    def _take(self, pursuit: _Pursuit, done: set[asyncio.Task[Any]]) -> Outcome | None:
+    def _take(self, pursuit: Pursuit, done: set[asyncio.Task[Any]]) -> Outcome | None:
         """Take what has come: an answer, an error, a slot.
 
         Raises:
@@ -177,7 +160,7 @@ class Dispatcher:
                 self._start(pursuit, found)
         return None
 
-    def _note_failure(self, pursuit: _Pursuit, failure: BrambleError, slot: Slot) -> None:
+    def _note_failure(self, pursuit: Pursuit, failure: BrambleError, slot: Slot) -> None:
         pursuit.tries -= _was_never_taken(failure)
         pursuit.error = self._for_asker(pursuit.job, failure)
         pursuit.absent = isinstance(failure, NoRespondersError)
@@ -190,24 +173,18 @@ class Dispatcher:
         else:
             pursuit.avoid |= {*slot.nodes}
 
-    def _look_for_another(self, pursuit: _Pursuit) -> None:
+    def _look_for_another(self, pursuit: Pursuit) -> None:
         """See to one more attempt where none is left, or where those under way are overdue."""
         job, now = pursuit.job, self._clock()
         if pursuit.seeking or pursuit.tries >= TRIES or now >= job.deadline - EARLY_S:
             return
         if pursuit.running:
-            if now < pursuit.look_at - EARLY_S:
+            self._doubt(pursuit, now)
+            if now < pursuit.look_at - EARLY_S and not pursuit.gone:
                 return
             pursuit.look_at = now + LOOK_S
-            lost = False
-            for slot in pursuit.running.values():
-                if nodes := self._pool.find_lost(slot):
-                    lost = True
-                    pursuit.avoid -= {*slot.nodes}  # now it is known why it is late
-                    self._pool.release(slot, but=nodes)  # it would keep the other nodes of its way from work
-                else:
-                    pursuit.avoid |= {*slot.nodes}
-            if not lost:  # only late: what is free helps, but a queue of second tries would make everybody late
+            if not self._let_go_of_lost(pursuit):
+                # Only late: what is free helps, but a queue of second tries would make everybody late.
                 free = self._pool.take(job.model, without=pursuit.without, avoid=pursuit.avoid)
                 if free:
                     self._start(pursuit, free)
@@ -226,7 +203,26 @@ class Dispatcher:
             )
             pursuit.seeking.add_done_callback(lambda _: pursuit.tell())
 
-    def _give_up(self, pursuit: _Pursuit) -> None:
+    def _doubt(self, pursuit: Pursuit, now: float) -> None:
+        """Have the nodes asked, once an attempt, whether they are there still."""
+        if pursuit.doubt_at is not None and now >= pursuit.doubt_at - EARLY_S:
+            pursuit.doubt_at = None
+            for node in pursuit.nodes:
+                self._pool.doubt(node)
+
+    def _let_go_of_lost(self, pursuit: Pursuit) -> bool:
+        """Tell whether an attempt may be lost with a node, and give back what it holds of the others on its way."""
+        lost = False
+        for slot in pursuit.running.values():
+            if nodes := self._pool.find_lost(slot):
+                lost = True
+                pursuit.avoid -= {*slot.nodes}  # now it is known why it is late
+                self._pool.release(slot, but=nodes)  # it would keep them from work
+            else:
+                pursuit.avoid |= {*slot.nodes}
+        return lost
+
+    def _give_up(self, pursuit: Pursuit) -> None:
         """Let go of what is still under way. A single node's late answer is waited for: it tells its time."""
         for attempt, slot in pursuit.running.items():
             if slot.chain.cut is not None:  # its slots lie on nodes that have nothing to do with the delay
@@ -236,7 +232,7 @@ class Dispatcher:
             if pursuit.seeking.done() and not pursuit.seeking.cancelled() and (unused := pursuit.seeking.result()):
                 self._pool.release(unused)
 
-    def _note_end(self, pursuit: _Pursuit, task: Attempt) -> None:
+    def _note_end(self, pursuit: Pursuit, task: Attempt) -> None:
         self._attempts.discard(task)
         pursuit.tell()
         if not task.cancelled():
@@ -272,8 +268,13 @@ class Dispatcher:
         )
         for node in nodes:
             self._pool.bar(node)
+            self._pool.doubt(node)  # what else it had may be lost with it
 
-    def _settle(self, pursuit: _Pursuit, answer: Answer, spent: Spent, slot: Slot) -> Outcome:
+    def _note_gone(self, node: str) -> None:
+        for pursuit in self._pursuits:
+            pursuit.note_gone(node)
+
+    def _settle(self, pursuit: Pursuit, answer: Answer, spent: Spent, slot: Slot) -> Outcome:
         self.late += len(pursuit.running)
         for other in pursuit.running.values():
             suspects = {*other.nodes} - {*slot.nodes}

@@ -68,6 +68,8 @@ class Pool:
         self._travel: dict[Chain, Estimate] = {}  # of cut models: the time of a frame's hops together
         self.standby: Callable[[str], Collection[str]] = lambda _model: NOBODY  # nodes that only stand by for a model
         self.spares: Callable[[str], Collection[str]] = lambda _model: NOBODY  # whose whole model is a last resort
+        self.doubt: Callable[[str], None] = lambda _node: None  # have a node asked soon whether it is there still
+        self._on_gone: list[Callable[[str], None]] = []
         self._line: Line[_Waiter] = Line()
         self._numbers = itertools.count()
 
@@ -95,6 +97,16 @@ class Pool:
         if seat := self._seats.get(node):
             seat.barred = True
             self._chains.clear()
+
+    def lose(self, node: str) -> None:
+        """Bar a node that is gone, and with it the frames that it had: who waits for one of them is told."""
+        self.bar(node)
+        for tell in self._on_gone:
+            tell(node)
+
+    def call_on_gone(self, tell: Callable[[str], None]) -> None:
+        """Have ``tell`` called with every node that is lost."""
+        self._on_gone.append(tell)
 
     def is_barred(self, node: str) -> bool:
         """Tell whether a node that has a seat gets no work."""

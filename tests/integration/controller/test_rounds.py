@@ -88,3 +88,22 @@ async def test_while_the_server_is_away_nobody_is_barred(bus: Bus) -> None:
         assert not rounds.done()
     finally:
         rounds.cancel()
+
+
+async def test_a_node_that_is_doubted_is_asked_out_of_turn(bus: Bus, broker: Broker) -> None:
+    pool = Pool(time.monotonic)
+    told: list[str] = []
+    pool.call_on_gone(told.append)
+    async with Bus.connect(broker.context, name="here") as here:
+        await Echo("here", here.data).listen()
+        await here.data.flush()
+        admit(pool, "here")
+        admit(pool, "gone")
+        rounds = Rounds(pool, bus.data, time.monotonic)  # which go round for nobody here
+        for node in ("here", "gone", "gone"):
+            rounds.doubt(node)
+        await until(lambda: pool.admitted == ("here",))
+        assert told == ["gone"]
+        admit(pool, "gone")
+        rounds.doubt("gone")
+        await until(lambda: told == ["gone", "gone"])

@@ -96,6 +96,63 @@ def test_a_silent_node_is_backed_up_after_three_times_its_expectation() -> None:
     run_virtually(main())
 
 
+def test_frames_of_a_node_that_is_gone_are_done_elsewhere_as_soon_as_that_is_known() -> None:
+    async def main() -> None:
+        bench = Bench(SimulatedNode("a", 0.2, ["silent"]), SimulatedNode("b", 0.3))
+        frames = [asyncio.create_task(bench.infer(frame)) for frame in "fg"]
+        await asyncio.sleep(0.01)
+        assert (bench.pool.in_flight("a"), bench.pool.in_flight("b")) == (1, 1)
+        bench.pool.lose("a")
+        outcomes = [await frame for frame in frames]
+        assert [(outcome.answer.nodes, outcome.redone) for outcome in outcomes] == [(("b",), True), (("b",), False)]
+        assert bench.clock() == pytest.approx(2 * 0.3)
+
+    run_virtually(main())
+
+
+def test_a_node_that_keeps_a_frame_for_long_is_asked_once_whether_it_is_there_still() -> None:
+    async def main() -> None:
+        bench = Bench(SimulatedNode("a", 0.2, ["silent"]), SimulatedNode("b", 0.3))
+        doubted: list[tuple[float, str]] = []
+
+        def doubt(node: str) -> None:
+            doubted.append((bench.clock(), node))
+            bench.pool.lose(node)
+
+        bench.pool.doubt = doubt
+        outcome = await bench.infer()
+        assert (outcome.answer.nodes, outcome.redone) == (("b",), True)
+        assert doubted == [(pytest.approx(2 * 0.2), "a")]
+        assert bench.clock() == pytest.approx(2 * 0.2 + 0.3)
+
+    run_virtually(main())
+
+
+def test_a_node_that_is_there_still_is_waited_for_as_long_as_ever() -> None:
+    async def main() -> None:
+        bench = Bench(SimulatedNode("a", 0.2, ["silent"]), SimulatedNode("b", 0.3))
+        doubted: list[str] = []
+        bench.pool.doubt = doubted.append
+        outcome = await bench.infer()
+        assert (outcome.answer.nodes, doubted) == (("b",), ["a"])
+        assert bench.clock() == pytest.approx(3 * 0.2 + 0.3)
+
+    run_virtually(main())
+
+
+def test_losing_a_node_that_has_none_of_the_frame_changes_nothing() -> None:
+    async def main() -> None:
+        bench = Bench(SimulatedNode("a", 0.2), SimulatedNode("b", 0.3))
+        frame = asyncio.create_task(bench.infer())
+        await asyncio.sleep(0.01)
+        bench.pool.lose("b")
+        bench.pool.lose("nobody")
+        outcome = await frame
+        assert (outcome.answer.nodes, outcome.redone, bench.clock()) == (("a",), False, pytest.approx(0.2))
+
+    run_virtually(main())
+
+
 def test_a_slow_answer_that_still_comes_first_wins_and_the_second_is_dropped() -> None:
     async def main() -> None:
         slow = SimulatedNode("a", 1.0)
