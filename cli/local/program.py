@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cli.local.leash import Leash
 
-FIRST_DELAY_S = 0.5
+FIRST_DELAY_S = 0.1  # who dies once is wanted back at once
+GROWTH = 4.0
 MAX_DELAY_S = 30.0
 HEALTHY_S = 30.0  # a program that lived this long starts again with the first delay
 STOP_S = 12.0  # agents finish what they hold within 10 s
@@ -33,7 +34,7 @@ class ProgramSpec:
 
 def choose_delay(deaths: int) -> float:
     """Return the seconds to wait before the restart after so many deaths in a row, the first counted as 1."""
-    return min(FIRST_DELAY_S * 2.0 ** min(deaths - 1, 16), MAX_DELAY_S)
+    return min(FIRST_DELAY_S * GROWTH ** min(deaths - 1, 16), MAX_DELAY_S)
 
 
 def describe_exit(code: int) -> str:

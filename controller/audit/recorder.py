@@ -37,6 +37,7 @@ class Recorder:
 
     def __init__(self, stream: Stream, name: str, clock: Callable[[], float]) -> None:
         self._stream = stream
+        self._link = stream.link
         self._name = name
         self._clock = clock
         self._throttle = Throttle()
@@ -95,6 +96,7 @@ class Recorder:
     async def _write_waiting(self) -> None:
         while True:
             deed = await self._waiting.get()
+            await self._link.wait_connected()  # what waits is on the record once the server is back
             try:
                 await self.write(deed)
             except BrambleError as error:

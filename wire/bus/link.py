@@ -152,6 +152,17 @@ class Link:
         """Have ``callback`` called after every reconnection."""
         self._on_reconnect.append(callback)
 
+    async def wait_connected(self) -> None:
+        """Wait until the server can be spoken to, however long that takes."""
+        back = asyncio.Event()
+        self._on_reconnect.append(back.set)
+        try:
+            while not self.connected:
+                back.clear()
+                await back.wait()
+        finally:
+            self._on_reconnect.remove(back.set)
+
     def call_on_end(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called when the link is closed for good, though nobody asked; ``ended`` says why."""
         self._on_end.append(callback)
@@ -370,5 +381,5 @@ class Link:
 
     async def _note_reconnect(self) -> None:
         _log.info("reconnected", extra={"action": "reconnect"})
-        for callback in self._on_reconnect:
+        for callback in tuple(self._on_reconnect):
             callback()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from urllib.parse import urlsplit
 
 import nats.js.errors
 import pytest
 
+from cli.local.broker import Broker
 from controller.audit.recorder import Recorder
 from wire import subjects
 from wire.audit import Deed, Entry, Outcome, check_record
 from wire.bus import Bus, Stream
+from wire.errors import BusError
 from wire.messages import decode
 
 
@@ -58,4 +61,32 @@ async def test_a_flood_of_refusals_is_two_entries(bus: Bus) -> None:
         running.cancel()
         await asyncio.wait([running])
     assert decode(record[1][1], Entry).deed.detail.startswith("999 more in 10000 s")
+    assert recorder.lost == 0
+
+
+async def test_what_was_refused_while_the_server_was_away_is_on_the_record_once_it_is_back(
+    bus: Bus, broker: Broker
+) -> None:
+    recorder = await Recorder.open(bus, "c1", time.monotonic)
+    running = asyncio.create_task(recorder.run())
+    try:
+        await recorder.write(Deed(who="ann", action="model.add", target="net"))
+        address = urlsplit(broker.context.url)
+        broker.stop()
+        with pytest.raises(BusError):
+            await Stream(bus.control, subjects.AUDIT_STREAM).state()
+        for name in ("x", "y"):
+            recorder.note_refusal(Deed(who="eve", action="access.publish", target=name, outcome=Outcome.REFUSED))
+        again = Broker.start(broker.directory, port=address.port, password=address.password)
+        try:
+            async with asyncio.timeout(20):
+                await bus.control.wait_connected()
+                while len(record := await read(bus)) < 3:
+                    await asyncio.wait([running], timeout=0.1)
+        finally:
+            again.stop()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    assert [decode(data, Entry).deed.target for _, data in record] == ["net", "x", "y"]
     assert recorder.lost == 0
