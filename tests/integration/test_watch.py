@@ -26,7 +26,7 @@ async def test_a_trouble_is_one_event_when_it_begins_and_one_when_it_ends(bus: B
     for now, finding in ((0.0, BLIND), (PATIENCE_S, BLIND), (5.0, BLIND), (6.0, WELL), (6.0 + PATIENCE_S, WELL)):
         await watch.look((finding,), now)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         begun, ended = await heard.get(), await heard.get()
     assert begun[0] == "controller.main.event.trouble"
     assert begun[1].text == ended[1].text == "camera door: pictures: blind"

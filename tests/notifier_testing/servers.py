@@ -21,7 +21,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
-START_S = 10.0
+START_S = 30.0
 _NATS_MQTT = re.compile(r"Listening for MQTT clients on mqtt://127\.0\.0\.1:(\d+)")
 
 

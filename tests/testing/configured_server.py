@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-START_S = 10.0
+START_S = 30.0
 
 
 @contextmanager

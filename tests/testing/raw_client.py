@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from tests.testing.secured import read_credentials
 from wire.context import Context
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 
 
 class RawClient:

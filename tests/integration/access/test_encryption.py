@@ -30,7 +30,7 @@ from wire.errors import BadRequestError, BusError, NotAuthorisedError
 from wire.identity import write_private
 from wire.permissions import Role
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ PLAY = """
       loop: "{{{{ servers }}}}"
 """
 READY_S = 20.0
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Server:
             f"https://127.0.0.1:{self.monitor_port}/{path}",
             ssl.create_default_context(cafile=self.directory / CA_FILE),
         )
-        with urllib.request.urlopen(url, timeout=5, context=tls) as answer:
+        with urllib.request.urlopen(url, timeout=30, context=tls) as answer:
             found: dict[str, object] = json.load(answer)
         return found
 

@@ -38,7 +38,7 @@ GARBAGE = [
 
 
 async def eventually_next(states: AsyncIterator[dict[str, bytes]], wanted: dict[str, bytes]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for state in states:
             if state == wanted:
                 return
@@ -47,7 +47,7 @@ async def eventually_next(states: AsyncIterator[dict[str, bytes]], wanted: dict[
 async def test_a_request_to_nobody_fails_at_once(bus: Bus) -> None:
     started = time.monotonic()
     with pytest.raises(NoRespondersError, match=r"nobody listens on infer\.nobody"):
-        await bus.data.request("infer.nobody", within=5)
+        await bus.data.request("infer.nobody", within=20)
     assert time.monotonic() - started < 2
 
 
@@ -63,7 +63,7 @@ async def test_a_request_that_is_not_answered_ends_in_time(bus: Bus) -> None:
 async def test_a_payload_above_the_limit_is_refused_before_it_is_sent(bus: Bus) -> None:
     payload = b"x" * (bus.data.max_payload + 1)
     with pytest.raises(TooLargeError, match=str(len(payload))):
-        await bus.data.request("any", payload, within=1)
+        await bus.data.request("any", payload, within=20)
     with pytest.raises(TooLargeError):
         await bus.data.publish("any", payload)
 
@@ -113,7 +113,7 @@ async def test_headers_of_garbage_are_refused_and_the_connection_lives(bus: Bus,
     for headers in GARBAGE:
         async with raw_client(broker.context) as raw:
             await raw.publish("echo", b"hello", reply="_INBOX.nobody", headers=headers)
-        reply = await bus.data.request("echo", b"hello", within=2)
+        reply = await bus.data.request("echo", b"hello", within=20)
         assert reply.data == b"fine", headers
     assert len(refused) >= 2
     await service.stop()
@@ -180,11 +180,11 @@ async def test_after_a_restart_of_the_server_requests_and_followers_go_on(tmp_pa
         await eventually_next(states, {"cameras.a": b"1"})
         first.stop()
         with pytest.raises(BusError):
-            await bus.control.request("any", within=5)
+            await bus.control.request("any", within=0.5)
         second = Broker.start(tmp_path / "broker", port=port, password="s3cret")
         try:
-            await asyncio.wait_for(back.wait(), 10)
-            async with asyncio.timeout(10):
+            await asyncio.wait_for(back.wait(), 30)
+            async with asyncio.timeout(30):
                 while True:
                     try:
                         await bucket.put("cameras.b", b"2")
@@ -230,7 +230,7 @@ async def test_an_answer_that_comes_too_late_is_dropped_and_the_next_one_is_righ
     with pytest.raises(AnswerTimeoutError):
         await bus.data.request("slow", b"first", within=0.05)
     second = asyncio.create_task(bus.data.request("slow", b"second", within=10))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(waiting) < 2:
             await bus.control.flush()
     for message in waiting:
@@ -263,13 +263,13 @@ async def test_what_is_published_while_the_server_is_away_comes_in_order_and_tak
         first.stop()
         second = Broker.start(tmp_path / "broker", port=port, password="s3cret")
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while bus.data.connected and not back.is_set():  # noqa: ASYNC110 - nothing tells of the loss
                     await asyncio.sleep(0)
             sent = [str(number).encode() for number in range(200)]
             for number in sent[:100]:
                 await bus.data.publish("work", number)
-            await asyncio.wait_for(back.wait(), 10)
+            await asyncio.wait_for(back.wait(), 30)
             for number in sent[100:]:
                 await bus.data.publish("work", number)
             await bus.data.flush()
