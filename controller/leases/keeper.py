@@ -14,7 +14,7 @@ import msgspec
 from controller.leases.claims import CAMERA, PLANNER, TASK, Claim, Claims
 from controller.leases.session import Session, Swap
 from controller.leases.sharing import choose_planner, share_cameras
-from controller.leases.tenure import BEAT_S, RENEW_S
+from controller.leases.tenure import BEAT_S
 from wire import subjects
 from wire.bus import Bucket, Entry, Link, Received
 from wire.cancellation import heed_cancellation
@@ -22,7 +22,7 @@ from wire.errors import BadRequestError, BusError
 from wire.leases import ClaimRecord, ControllerBeat, SessionRecord
 from wire.messages import Message, decode, encode
 
-STEP_S = 0.25
+STEP_S = 0.2
 SWAP_S = 2.0
 SETTLE_S = 5.0
 """A controller that has been there for so long is given cameras that others have."""
@@ -185,18 +185,25 @@ class LeaseKeeper:
 
     async def _keep_session(self) -> None:
         await self._whole.wait()
+        sent_at = float("-inf")
         while True:
-            session = self._session
-            swap = session.renew(self._clock()) if session.begun else self._begin(session)
-            revision = await self._swap_session(swap) if swap else None
-            if swap and revision is not None:
-                (session.renewed if session.begun else session.begun_with)(swap, revision)
+            session, now = self._session, self._clock()
+            if session.is_due(sent_at, now):
+                sent_at = now
+                await self._write_session(session)
             if session.lost:
                 _log.error("the lease was lost: all its work stops", extra={"action": "lease_lost"})
                 self._renew_session()
                 continue
             self._look()
-            await asyncio.sleep(RENEW_S if session.valid(self._clock()) else STEP_S)
+            await asyncio.sleep(STEP_S)
+
+    async def _write_session(self, session: Session) -> None:
+        """Begin the session, or renew it."""
+        swap = session.renew(self._clock()) if session.begun else self._begin(session)
+        revision = await self._swap_session(swap) if swap else None
+        if swap and revision is not None:
+            (session.renewed if session.begun else session.begun_with)(swap, revision)
 
     def _begin(self, session: Session) -> Swap | None:
         record, revision, seen_at = self._own

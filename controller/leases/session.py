@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from controller.leases.tenure import Sightings, Tenure, see_beat, see_record
 from wire.leases import ControllerBeat, SessionRecord
 
-_REMEMBERED_BEATS = 128  # a minute's; an acknowledgement of an older one would be of no use
+_REMEMBERED_BEATS = 128  # half a minute's; an acknowledgement of an older one would be of no use
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,10 @@ class Session:
             controller=self.controller, session=self.session, ended=end, peers=peers, place=self._place
         )
         return Swap(record, self._tenure.revision, now)
+
+    def is_due(self, sent_at: float, now: float) -> bool:
+        """Tell whether it is time for the next write, the latest of which was sent at ``sent_at``."""
+        return self._tenure is None or not self.valid(now) or now - sent_at >= self._tenure.renews_every(now)
 
     def renewed(self, swap: Swap, revision: int) -> None:
         """Note that a renewal was acknowledged."""

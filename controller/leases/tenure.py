@@ -24,11 +24,18 @@ from dataclasses import dataclass, field
 
 from wire.leases import SessionRecord
 
-SHORT_S = 3.0
+SHORT_S = 2.2
+"""A controller that died has had its cameras for so long; one that lives must not be held up for as long."""
+
 LONG_S = 15.0
 DRIFT = 0.1
 RENEW_S = 1.0
-BEAT_S = 0.5
+HURRY_S = 0.25
+"""From one renewal to the next while a peer does not vouch: then the fresh ones alone count."""
+
+BEAT_S = 0.25
+QUIET_S = 3 * BEAT_S
+"""So long an acknowledgement may be on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,15 @@ class Tenure:
         """Return until when the holder may act."""
         fresh = self.renewed_at + SHORT_S * (1 - DRIFT)
         latest = self.renewed_at + LONG_S * (1 - DRIFT)
-        vouched = min((self.heard.get(peer, float("-inf")) for peer in self.peers), default=float("inf"))
-        return max(fresh, min(latest, vouched + SHORT_S * (1 - DRIFT)))
+        return max(fresh, min(latest, self._vouched() + SHORT_S * (1 - DRIFT)))
+
+    def renews_every(self, now: float) -> float:
+        """Return how long to wait from one renewal to the next."""
+        return RENEW_S if now - self._vouched() < QUIET_S else HURRY_S
+
+    def _vouched(self) -> float:
+        """Return when the latest beat was sent that all peers have acknowledged; infinity where there are none."""
+        return min((self.heard.get(peer, float("-inf")) for peer in self.peers), default=float("inf"))
 
 
 @dataclass(frozen=True, slots=True)

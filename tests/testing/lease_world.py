@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from controller.leases.session import Session, Swap
-from controller.leases.tenure import BEAT_S, RENEW_S
+from controller.leases.tenure import BEAT_S
 from wire.leases import ControllerBeat, SessionRecord
 
-STEP_S = 0.25
+STEP_S = 0.2
 SWAP_S = 2.0
 
 
@@ -51,6 +51,7 @@ class Actor:
     cut_from_peers_until: float = 0.0
     crashed: bool = False
     busy: bool = False  # a swap of the own record is under way
+    sent_at: float = float("-inf")  # when the latest one was sent, by its own clock
 
     def clock(self, now: float) -> float:
         return self.offset + now * self.rate
@@ -96,7 +97,7 @@ class LeaseWorld:
     # --- one actor ------------------------------------------------------------------------------------------------
 
     def _start(self, actor: Actor) -> None:
-        for period, work in ((BEAT_S, self._beat), (RENEW_S, self._keep), (STEP_S, self._end_silent)):
+        for period, work in ((BEAT_S, self._beat), (STEP_S, self._keep), (STEP_S, self._end_silent)):
             self._repeat(actor, period, work)
 
     def _repeat(self, actor: Actor, period: float, work: Callable[[Actor], None]) -> None:
@@ -146,6 +147,9 @@ class LeaseWorld:
             self._begin_anew(actor)
         session = actor.session
         now = actor.clock(self.now)
+        if not session.is_due(actor.sent_at, now):
+            return
+        actor.sent_at = now
         if session.begun:
             swap: Swap | None = session.renew(now)
         else:

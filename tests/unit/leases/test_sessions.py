@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.leases import tenure
-from tests.testing.lease_world import LeaseWorld
+from tests.testing.lease_world import Actor, LeaseWorld
 
 FAULTS = st.tuples(
     st.floats(2, 60),
@@ -98,17 +98,44 @@ def test_nothing_is_lost_while_nothing_fails(seed: int, controllers: int) -> Non
 
 def everyone_acts(world: LeaseWorld) -> None:
     for actor in world.actors:
-        assert actor.session.valid(actor.clock(world.now)), f"{actor.name} at {world.now}"
+        acts(world, actor)
+
+
+def acts(world: LeaseWorld, actor: Actor) -> None:
+    assert actor.session.valid(actor.clock(world.now)), f"{actor.name} at {world.now}"
 
 
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=40, deadline=None)
-def test_a_controller_that_dies_is_ended_by_the_other_in_less_than_four_seconds(seed: int) -> None:
+def test_a_controller_that_dies_is_ended_by_the_other_in_less_than_three_seconds(seed: int) -> None:
     world = LeaseWorld(2, seed, nobody_acts_on_an_ended_session)
     world.run(10)
     world.actors[0].crashed = True
-    world.run(14)
+    world.run(13)
     assert list(world.store.ended) == ["c0-1"]
+
+
+@given(seed=st.integers(0, 2**32), delay_s=st.sampled_from([0.02, 0.1]))
+@settings(max_examples=40, deadline=None)
+def test_who_outlives_another_acts_all_the_while(seed: int, delay_s: float) -> None:
+    world = LeaseWorld(2, seed, lambda _world: None)
+    world.delay_s = delay_s
+    world.run(10)
+    world.actors[0].crashed = True
+    survivor = world.actors[1]
+    world._check = lambda world: acts(world, survivor)
+    world.run(20)
+    assert list(world.store.ended) == ["c0-1"]
+
+
+@given(seed=st.integers(0, 2**32), controllers=st.integers(1, 4))
+@settings(max_examples=20, deadline=None)
+def test_a_lease_is_written_hardly_oftener_than_once_a_second_while_all_is_well(seed: int, controllers: int) -> None:
+    world = LeaseWorld(controllers, seed, lambda _world: None)
+    world.run(10)
+    before = world.store.revision
+    world.run(70)
+    assert world.store.revision - before <= 1.1 * 60 * controllers
 
 
 @given(seed=st.integers(0, 2**32), controllers=st.integers(1, 4))
