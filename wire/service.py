@@ -23,6 +23,9 @@ from wire.errors import BrambleError, BusError, InternalError, NoCapacityError
 
 QUEUE = "q"
 MAX_TASKS = 256
+MAX_BYTES = 64 << 20
+"""Of all requests under way together: as many of the largest as there may be would take 2 GiB. One is always taken."""
+
 BUSY_MS = 100
 """When to ask again where so many are asking: a guess at how fast requests end."""
 
@@ -81,7 +84,8 @@ class Service:
         self._description = description
         self._endpoints: list[Endpoint] = []
         self._subscriptions: list[Subscription] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], int] = {}  # what is under way, and its bytes
+        self._held = 0  # bytes
         self._started = datetime.now(UTC)
 
     def add_endpoint(
@@ -106,7 +110,7 @@ class Service:
             await subscription.end()
         self._subscriptions.clear()
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=within)
+            _, late = await asyncio.wait(tuple(self._tasks), timeout=within)
             for task in late:
                 task.cancel()
 
@@ -119,17 +123,23 @@ class Service:
 
     def _accept(self, endpoint: Endpoint) -> Callable[[Received], None]:
         def handle(message: Received) -> None:
-            if len(self._tasks) >= MAX_TASKS:
+            size = len(message.data)
+            if len(self._tasks) >= MAX_TASKS or (self._held and self._held + size > MAX_BYTES):
                 endpoint.requests += 1
-                busy = NoCapacityError(f"{MAX_TASKS} requests are under way", retry_after_ms=BUSY_MS)
+                text = f"{len(self._tasks)} requests of {self._held} bytes are under way"
+                busy = NoCapacityError(text, remedy="try again later", retry_after_ms=BUSY_MS)
                 if not self._turn_away(endpoint, message, busy):
                     _note_lost(endpoint, "the connection is down or full")
                 return
             task = asyncio.create_task(self._serve(endpoint, message), name=f"serve-{endpoint.name}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = size
+            self._held += size
+            task.add_done_callback(self._forget)
 
         return handle
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._held -= self._tasks.pop(task)
 
     async def _serve(self, endpoint: Endpoint, message: Received) -> None:
         started = time.perf_counter_ns()
