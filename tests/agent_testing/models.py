@@ -76,6 +76,16 @@ class SmallClassifier:
         return self.finish()
 
 
+def make_vast() -> bytes:
+    """Return a classifier like the small one, whose picture is put into a frame first: 4.8 GB of zeros."""
+    graph = Graph("vast", "a classifier that wants more than most machines have")
+    picture = graph.pad(graph.input("picture", (1, 24, 32, 3)), "framed", 10_000)
+    connected = graph.connect(
+        graph.average(picture, "mean"), "connect", np.eye(4, 3, dtype=np.float32), np.zeros(4, np.float32)
+    )
+    return graph.finish(graph.softmax(connected, "shares"))
+
+
 def small_manifest(tflite: bytes, *, name: str = "small", version: str = "1", **changes: object) -> Manifest:
     """Return the manifest that goes with a small classifier's file."""
     artefact = Artefact(variant="cpu-f32", file="small.tflite", sha256=sha256_bytes(tflite), bytes=len(tflite))

@@ -32,7 +32,7 @@ async def connect_patiently(
         BusError: the server closed the connection for another reason.
 
     """
-    delay = FIRST_DELAY_S
+    failures = 0
     async with AsyncExitStack() as stack:
         bus: Bus | None = None
         while bus is None and not stop.is_set():
@@ -40,14 +40,14 @@ async def connect_patiently(
                 async with _until(stop):
                     bus = await stack.enter_async_context(Bus.connect(context, name=name))
             except (BusError, NotAuthorisedError) as error:
-                pause = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads programs that come up together
+                pause = pause_s(failures, random.random())  # noqa: S311 - nothing secret
                 _log.warning(
                     "no connection", extra={"action": "connect", "error": str(error), "again_s": round(pause, 1)}
                 )
                 # Waiting for a server is no failure to start: have systemd wait with us.
                 notifier.tell("EXTEND_TIMEOUT_USEC=60000000", "STATUS=waiting for the NATS server")
                 await _wait(stop, pause)
-                delay = min(LAST_DELAY_S, delay * 2)
+                failures += 1
                 continue
             if bus is not None:
                 _log.info("connected", extra={"action": "connect", "context": repr(context)})
@@ -55,6 +55,11 @@ async def connect_patiently(
         yield bus
         if bus is not None and bus.ended is not None:
             raise bus.ended
+
+
+def pause_s(failures: int, chance: float) -> float:
+    """Return how long to wait after so many failures; ``chance``, from 0 to 1, spreads those that come up together."""
+    return float(min(LAST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(failures, 16))) * (0.5 + chance / 2)
 
 
 @asynccontextmanager

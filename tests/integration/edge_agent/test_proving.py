@@ -14,7 +14,7 @@ from cli.local.broker import Broker
 from modelkit.digest import sha256_bytes
 from modelkit.manifest import ExpectedClass, KnownAnswer, Manifest
 from tests.agent_testing.cutting import push_stages
-from tests.agent_testing.models import SmallClassifier, make_jpeg, push_blob, small_manifest
+from tests.agent_testing.models import SmallClassifier, make_jpeg, make_vast, push_blob, small_manifest
 from tests.agent_testing.running_agent import RunningAgent, shard_of
 from wire.bus import Bus
 from wire.messages import Shard, ShardState
@@ -155,6 +155,37 @@ async def test_what_was_proved_is_remembered_over_a_restart(bus: Bus, broker: Br
     async with RunningAgent.start(bus, broker.context, tmp_path, backends="litert") as agent:
         await agent.wait_for_state(shard, ShardState.READY)
         assert ShardState.PROVING not in states(agent, shard)
+
+
+async def test_an_agent_that_dies_again_and_again_while_it_loads_serves_in_the_end(
+    bus: Bus, broker: Broker, tmp_path: Path
+) -> None:
+    await push_blob(bus, TFLITE, tmp_path)
+    manifest = small_manifest(TFLITE)
+    for state in (ShardState.FETCHING, ShardState.PROVING, ShardState.PROVING):
+        async with RunningAgent.start(bus, broker.context, tmp_path, backends="litert") as agent:
+            shard = await agent.assign(manifest, "cpu-f32")
+            await agent.wait_for_state(shard, state)
+            agent.signal(signal.SIGKILL)
+            await agent.process.wait()
+    async with RunningAgent.start(bus, broker.context, tmp_path, backends="litert") as agent:
+        await agent.wait_for_state(shard, ShardState.READY)
+        assert (await agent.infer(shard, JPEG)).model == manifest.name
+    kept = [path.name for path in (tmp_path / "cache" / "sha256").iterdir() if path.suffix != ".proof"]
+    assert kept == [manifest.digest("cpu-f32")]  # and nothing half fetched
+
+
+async def test_a_model_that_wants_more_memory_than_a_probe_may_take_is_rejected_and_the_agent_lives(
+    bus: Bus, broker: Broker, tmp_path: Path
+) -> None:
+    tflite = make_vast()
+    await push_blob(bus, tflite, tmp_path)
+    async with RunningAgent.start(bus, broker.context, tmp_path, backends="litert") as agent:
+        before = agent.memory()
+        # Without the probe's bound LiteRT takes it, and its first frame would fill the machine.
+        assert "the runtime cannot load the model" in await rejection(agent, small_manifest(tflite))
+        assert agent.memory() - before < 64 << 20
+        await prove_alive(agent, tmp_path)
 
 
 async def test_a_file_that_rotted_in_the_cache_is_fetched_anew(bus: Bus, broker: Broker, tmp_path: Path) -> None:
