@@ -19,6 +19,7 @@ from wire.messages import Done, Message, NameRequest, Result, decode, encode
 from wire.plans import PlanReport, PlanRequest, PlanState
 from wire.policies import ServingPolicy
 from wire.status import ClusterStatus
+from wire.versions import VersionRequest
 
 ASK_S = 10.0
 PLAN_S = 900.0  # every node may have to time a model, those of one machine one after another
@@ -69,6 +70,18 @@ class Cluster:
     async def add_model(self, manifest: Manifest) -> Done:
         """Have a model served whose files are in the object store already."""
         return decode(await self._control("model", "add", encode_manifest(manifest), within=ASK_S), Done)
+
+    async def keep_model(self, manifest: Manifest) -> Done:
+        """Keep a version of a model whose files are in the object store, so that it can be promoted."""
+        return decode(await self._control("model", "keep", encode_manifest(manifest), within=ASK_S), Done)
+
+    async def promote(self, model: str, version: str) -> Done:
+        """Put a kept version of a model into force; returns before nodes serve it."""
+        return await self._tell("model", "promote", VersionRequest(model=model, version=version))
+
+    async def roll_back(self, model: str) -> Done:
+        """Put back into force what was before; returns before nodes serve it."""
+        return await self._tell("model", "rollback", NameRequest(name=model))
 
     async def set_policy(self, policy: ServingPolicy) -> Done:
         """Say which nodes are to serve a model while the others stand by."""

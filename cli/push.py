@@ -16,7 +16,13 @@ Report = Callable[[str], None]
 
 
 async def push_model(
-    cluster: Cluster, manifest: Manifest, library: Library | None, report: Report, *, key: bytes | None
+    cluster: Cluster,
+    manifest: Manifest,
+    library: Library | None,
+    report: Report,
+    *,
+    key: bytes | None,
+    promote: bool = True,
 ) -> Done:
     """Upload what the cluster does not have yet, then have the model served.
 
@@ -26,6 +32,7 @@ async def push_model(
         library: where its files are; None will do for a model that has none.
         report: gets a line for every file.
         key: the private key to sign with; None: unsigned.
+        promote: put it into force; else it is only kept beside what serves.
 
     Raises:
         UnknownModelError: a file is not in the library.
@@ -46,4 +53,4 @@ async def push_model(
         if key is not None:
             name = SIGNATURE_BLOB.build(manifest=sha256_bytes(encode_manifest(manifest)))
             await store.put_bytes(name, sign(manifest, key))
-    return await cluster.add_model(manifest)
+    return await (cluster.add_model(manifest) if promote else cluster.keep_model(manifest))

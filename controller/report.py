@@ -20,6 +20,7 @@ from modelkit.manifest import Manifest
 from wire.jobs import QueueStatus
 from wire.plans import PlanState
 from wire.status import ClusterStatus, ControllerStatus, ModelStatus
+from wire.versions import VersionStatus
 
 
 class Reporter:
@@ -41,6 +42,7 @@ class Reporter:
         results: Results,
         jobs: Callable[[], QueueStatus | None],
         plans: Callable[[], tuple[PlanState, ...]],
+        versions: Callable[[Manifest], tuple[VersionStatus, ...]],
     ) -> None:
         self.metrics_url = ""
         self._controller = controller
@@ -57,6 +59,7 @@ class Reporter:
         self._results = results
         self._jobs = jobs
         self._plans = plans
+        self._versions = versions
 
     def cluster(self) -> ClusterStatus:
         """Return everything that can be told at a glance."""
@@ -108,4 +111,5 @@ class Reporter:
             cuts=self._prover.statuses(manifest.name),
             primary=self._nodes.standby.primary(manifest.name),
             standing_by=tuple(sorted(self._nodes.standby.of(manifest.name))),
+            versions=self._versions(manifest),
         )

@@ -213,6 +213,7 @@ TABLE: tuple[Row, ...] = (
     _row(subjects.CONTROL, "see a last picture", own="user", publish=_VIEWER, noun="camera", verb="snapshot"),
     Row("$SRV.>", "find the services (`nats micro`)", publish=_PEOPLE, subscribe=_CONTROLLER),
     *_bucket(subjects.CONFIG_BUCKET, subjects.MODEL_KEY, "the models' manifests", read=_AGENT | _OPERATOR),
+    *_bucket(subjects.CONFIG_BUCKET, subjects.VERSIONS_KEY, "the versions kept", read=_CONTROLLER, write=_CONTROLLER),
     *_bucket(subjects.CONFIG_BUCKET, subjects.CAMERA_KEY, "the cameras' configuration", read=_OPERATOR),
     *_bucket(subjects.CONFIG_BUCKET, subjects.POLICY_KEY, "who is primary for a model", read=_OPERATOR),
     *_bucket(subjects.ASSIGNMENTS_BUCKET, subjects.ASSIGNMENT_KEY, "its assignment", read=_AGENT, own="node"),

@@ -11,6 +11,7 @@ from wire.ids import Digest, Token
 from wire.jobs import QueueStatus
 from wire.messages import Count, Counts, Heartbeat, Message, NotNegative
 from wire.plans import PlanState
+from wire.versions import VersionStatus
 
 
 class NodeStatus(Message, frozen=True, omit_defaults=True):
@@ -46,6 +47,7 @@ class ModelStatus(Message, frozen=True, omit_defaults=True):
     cuts: tuple[CutStatus, ...] = ()
     primary: tuple[Token, ...] = ()  # nodes that are to serve it; the others stand by
     standing_by: tuple[Token, ...] = ()
+    versions: tuple[VersionStatus, ...] = ()  # that are kept, the newest first
 
 
 class ControllerStatus(Message, frozen=True):

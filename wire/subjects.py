@@ -126,6 +126,7 @@ DEAD_LETTERS_STREAM = "dead"
 AUDIT_STREAM = "audit"
 
 MODEL_KEY = Subject("models.{model}", "key in the config bucket: a model's manifest as JSON")
+VERSIONS_KEY = Subject("versions.{model}", "key in the config bucket: the versions of a model that are kept")
 POLICY_KEY = Subject("policies.{model}", "key in the config bucket: which nodes are to serve a model")
 CAMERA_KEY = Subject("cameras.{camera}", "key in the config bucket: a camera's configuration")
 ASSIGNMENT_KEY = Subject("{node}", "key in the assignments bucket: the shards that a node is to serve")

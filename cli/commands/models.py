@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from cli.commands import shards, tiles
+from cli.commands import shards, tiles, versions
 from cli.commands.signing import make_signing_key
 from cli.connection import context_option, open_cluster, run
 from cli.library import build_model, library_option, list_recipes, open_library
@@ -45,13 +45,16 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
 
 @click.group()
 def model() -> None:
-    """Build, add, push, list, cut and remove models."""
+    """Build, add, push, promote, list, cut and remove models."""
 
 
 model.add_command(shards.list_cuts)
 model.add_command(shards.slice_model)
 model.add_command(tiles.list_tiles)
 model.add_command(make_signing_key)
+model.add_command(versions.list_versions)
+model.add_command(versions.promote_version)
+model.add_command(versions.roll_back_version)
 
 
 @model.command("list")
@@ -175,6 +178,7 @@ def _read_detect(path: Path) -> DetectSpec:
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @key_option
 @click.option("--allow-unsigned", is_flag=True, help="Do not sign; only nodes that allow it serve such a model.")
+@click.option("--no-promote", is_flag=True, help="Keep the version beside what serves; `promote` puts it into force.")
 @context_option
 @library_option
 def push_models(
@@ -182,6 +186,7 @@ def push_models(
     names: tuple[str, ...],
     key_file: Path | None,
     allow_unsigned: bool,
+    no_promote: bool,
     context: str | None,
     library_root: Path | None,
 ) -> None:
@@ -191,7 +196,7 @@ def push_models(
     key = None if allow_unsigned else take_key(key_file)
     if key is None:
         print_note(f"NOT SIGNED: {', '.join(names)}")
-    for done in run(_push(context, manifests, library, key)):
+    for done in run(_push(context, manifests, library, key, promote=not no_promote)):
         click.echo(done.text)
 
 
@@ -224,9 +229,13 @@ async def _list_served(context: str | None) -> tuple[ModelStatus, ...]:
         return (await cluster.status()).models
 
 
-async def _push(context: str | None, manifests: list[Manifest], library: Library, key: bytes | None) -> list[Done]:
+async def _push(
+    context: str | None, manifests: list[Manifest], library: Library, key: bytes | None, *, promote: bool
+) -> list[Done]:
     async with open_cluster(context) as cluster:
-        return [await push_model(cluster, manifest, library, print_note, key=key) for manifest in manifests]
+        return [
+            await push_model(cluster, manifest, library, print_note, key=key, promote=promote) for manifest in manifests
+        ]
 
 
 async def _set_policy(context: str | None, policy: ServingPolicy) -> Done:

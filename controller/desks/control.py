@@ -1,4 +1,4 @@
-"""What operators ask of the controller: cameras, models, the cluster's state. One micro-service endpoint each."""
+"""What operators ask of the controller: cameras, nodes, the cluster's state. One micro-service endpoint each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from controller.catalogue import Catalogue
 from controller.desks.door import ControlDoor
 from controller.dispatch.sliced import require_detector
 from controller.ownership import Ownership
-from modelkit.errors import ModelkitError
-from modelkit.manifest import decode_manifest
 from wire import subjects
 from wire.bus import Bucket, Link, Received
 from wire.cameras import CameraConfig, SourceReport, SourceRequest
-from wire.errors import BadRequestError, ModelRejectedError, NoRespondersError, error_from_json
+from wire.errors import BadRequestError, NoRespondersError, error_from_json
 from wire.headers import FRAME
 from wire.ids import JOBS, REQUESTS
 from wire.messages import Done, NameRequest, decode, encode
@@ -59,8 +57,6 @@ class ControlDesk:
             ("camera", "snapshot", self._snapshot),
             ("node", "drain", self._command_node),
             ("node", "undrain", self._command_node),
-            ("model", "add", self._add_model),
-            ("model", "remove", self._remove_model),
             ("model", "policy", self._set_policy),
         ):
             door.add(noun, verb, handler)
@@ -134,14 +130,6 @@ class ControlDesk:
             raise refusal
         return Reply(reply.data, _JSON)
 
-    async def _add_model(self, message: Received) -> Reply:
-        try:
-            manifest = decode_manifest(message.data)
-        except ModelkitError as error:
-            raise ModelRejectedError(str(error), remedy=error.remedy) from error
-        await self._bucket.put(subjects.MODEL_KEY.build(model=manifest.name), message.data)
-        return _done(f"model {manifest.name} {manifest.version} added")
-
     async def _set_policy(self, message: Received) -> Reply:
         policy = decode(message.data, ServingPolicy)
         self._catalogue.require(policy.model)
@@ -151,21 +139,6 @@ class ControlDesk:
             return _done(f"all nodes serve {policy.model} alike")
         await self._bucket.put(key, encode(policy))
         return _done(f"{', '.join(policy.primary)} serve {policy.model}; all others stand by")
-
-    async def _remove_model(self, message: Received) -> Reply:
-        name = decode(message.data, NameRequest).name
-        self._catalogue.require(name)
-        users = [
-            each.camera
-            for each in self._ownership.configs
-            if name in (*each.models, each.ladder and each.ladder.fallback)
-        ]
-        if users:
-            raise BadRequestError(
-                f"{name} is used by the cameras {', '.join(users)}", remedy="remove or change those cameras first"
-            )
-        await self._bucket.delete(subjects.MODEL_KEY.build(model=name))
-        return _done(f"model {name} removed")
 
 
 def _done(text: str) -> Reply:

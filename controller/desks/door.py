@@ -110,7 +110,7 @@ def describe(subject: str, payload: bytes) -> Deed:
         target=next((asked[key][:200] for key in _TARGETS if key in asked), ""),
         # Not of what may hold a password: from the digest of all but a few letters they could be found.
         digest=sha256_bytes(payload) if fields["noun"] in _DIGESTED else None,
-        detail=redact_url(asked.get("url", ""))[:MAX_DETAIL],
+        detail=redact_url(asked.get("url") or asked.get("version", ""))[:MAX_DETAIL],
     )
 
 

@@ -90,6 +90,8 @@ class AnswerCache:
         """Remember an answer, if it is exact."""
         if answer.wire or answer.digest not in self._catalogue.digests(job.model):
             return
+        if answer.version != self._catalogue.require(job.model).version:
+            return  # of the version that is being replaced: labels may differ where the artefact does not
         key = self._key(job, _digest(job.payload), answer.digest)
         self._drop(key)
         size = len(encode(answer))

@@ -174,15 +174,12 @@ class Nodes:
     def perches(self) -> list[Perch]:
         """Return which nodes say that they serve which whole models now, fenced or not."""
         now = self._clock()
-        manifests = {manifest.name: manifest for manifest in self._catalogue.manifests}
         return [
-            Perch(name, manifests[report.shard.model], report.shard.digest)
+            Perch(name, self._catalogue.of(report.shard.model, report.shard.digest), report.shard.digest)
             for name, member in self._members.items()
             if member.liveness(now) is Liveness.LIVE and not member.heartbeat.draining
             for report in member.heartbeat.shards
-            if report.state is ShardState.READY
-            and report.shard.stages == 1
-            and report.shard.digest in self._catalogue.digests(report.shard.model)
+            if report.state is ShardState.READY and report.shard.stages == 1 and self._knows(report.shard)
         ]
 
     def supply(self, model: str) -> Supply:
@@ -222,4 +219,4 @@ class Nodes:
         self._prover.note(node, ())
 
     def _knows(self, shard: Shard) -> bool:
-        return shard.artefact in self._catalogue.digests(shard.model)
+        return self._catalogue.knows(shard.model, shard.artefact)

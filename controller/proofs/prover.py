@@ -111,7 +111,7 @@ class Prover:
     async def _try(self, trial: Trial) -> None:
         chain, way = trial.chain, " > ".join(post.node for post in trial.posts)
         try:
-            manifest = self._catalogue.require(chain.model)
+            manifest = self._catalogue.of(chain.model, chain.artefact)
             job = Job(
                 frame=new_frame_id(),
                 model=chain.model,

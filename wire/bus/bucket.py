@@ -99,6 +99,22 @@ class Bucket:
             raise BusError(f"reading {key} from {self.name} failed: {error!r}") from error
         return Entry(found.value or b"", found.revision or 0)
 
+    async def read_all(self) -> dict[str, bytes]:
+        """Return everything, as the stream itself lists it: a watch may tell of nothing before it tells of all.
+
+        Raises:
+            BusError: the bucket could not be read.
+
+        """
+        prefix = f"$KV.{self.name}."
+        try:
+            info = await self._link.client.jetstream().stream_info(f"KV_{self.name}", f"{prefix}>")
+        except (nats.errors.Error, nats.js.errors.Error) as error:
+            raise BusError(f"listing {self.name} failed: {error!r}") from error
+        keys = sorted(subject.removeprefix(prefix) for subject in info.state.subjects or ())
+        found = {key: await self.get(key) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
+
     async def swap(self, key: str, value: bytes, revision: int, *, within: float) -> int | None:
         """Write a value if the key still is at ``revision`` (0: was never written); the server decides who is first.
 

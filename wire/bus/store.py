@@ -19,6 +19,7 @@ from wire.bus.replicas import create_replicated
 from wire.errors import BusError, ModelRejectedError
 
 CHUNK_S = 10.0
+LIST_S = 30.0
 
 
 class _Info(msgspec.Struct, frozen=True):
@@ -135,6 +136,36 @@ class BlobStore:
             )
         with path.open("wb") as file:
             await self._fetch(info, file.write, within)
+
+    async def list(self) -> tuple[str, ...]:
+        """Return the names of all blobs; for those who may create consumers.
+
+        Raises:
+            BusError: the store could not be read.
+
+        """
+        try:
+            async with asyncio.timeout(LIST_S):
+                found = await self._inner.list(ignore_deletes=True)
+        except nats.js.errors.NotFoundError:
+            return ()
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusError(f"listing the object store {self._name} failed: {error!r}") from error
+        return tuple(sorted(each.name for each in found if not each.deleted))
+
+    async def remove(self, name: str) -> None:
+        """Remove a blob, if it is there; for those who may purge streams.
+
+        Raises:
+            BusError: it could not be removed.
+
+        """
+        try:
+            await self._inner.delete(name)
+        except nats.js.errors.ObjectNotFoundError:
+            return
+        except (nats.errors.Error, nats.js.errors.Error) as error:
+            raise BusError(f"removing {name[:80]} failed: {error!r}") from error
 
     async def _find(self, digest: str) -> _Info | None:
         key = base64.urlsafe_b64encode(digest.encode()).decode()
