@@ -69,6 +69,29 @@ class ResetPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Promote:
+    """Put a kept version of a model into force; nodes go on with theirs until they have proved it."""
+
+    model: str
+    version: str
+    digest: str  # of its manifest: two versions may have one name
+
+    def __str__(self) -> str:
+        return f"Put version {self.version} of {self.model} into force? Nodes serve on while they fetch and prove it."
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Put the version of a model into force again that was before the present one."""
+
+    model: str
+    version: str  # the present one
+
+    def __str__(self) -> str:
+        return f"Take version {self.version} of {self.model} back? What was in force before it serves again."
+
+
+@dataclass(frozen=True, slots=True)
 class RetryJobs:
     """Try the failed jobs of a batch again; without names all whose pictures are kept."""
 
@@ -99,5 +122,17 @@ class ForgetBatch:
         return f"Forget the batch {self.batch}? Its outcomes and the pictures kept of it are removed for good."
 
 
-Action = Drain | Undrain | AddCamera | RemoveCamera | ApplyPlan | ResetPlan | RetryJobs | CancelJobs | ForgetBatch
+Action = (
+    Drain
+    | Undrain
+    | AddCamera
+    | RemoveCamera
+    | ApplyPlan
+    | ResetPlan
+    | Promote
+    | RollBack
+    | RetryJobs
+    | CancelJobs
+    | ForgetBatch
+)
 """``str(action)`` is the question that a person confirms."""

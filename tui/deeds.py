@@ -9,9 +9,11 @@ from tui.actions import (
     CancelJobs,
     Drain,
     ForgetBatch,
+    Promote,
     RemoveCamera,
     ResetPlan,
     RetryJobs,
+    RollBack,
     Undrain,
 )
 from tui.asking import ask
@@ -21,6 +23,7 @@ from wire.bus import Bus
 from wire.jobs import BatchRequest, ChunkDone
 from wire.messages import Done, Message, NameRequest, decode
 from wire.plans import PlanReport, PlanRequest
+from wire.versions import VersionRequest
 
 ACT_S = 30.0  # a camera's removal waits for its frames
 JOBS_S = 60.0  # some hundred jobs are changed one by one
@@ -50,13 +53,12 @@ async def carry_out(bus: Bus, action: Action) -> str:  # noqa: PLR0911 - one arm
             return f"{report.model}: {best.name} ({tell_pipelines(best.pipelines)}) serves once its nodes are ready"
         case ResetPlan(model):
             return await _tell(bus, "plan", "reset", NameRequest(name=model))
-        case RetryJobs(batch, jobs):
-            changed = await _change_jobs(bus, "retry", BatchRequest(batch=batch, jobs=jobs))
-            return f"{count_words(changed, 'job')} of {batch} will be tried again"
-        case CancelJobs(batch):
-            return f"{count_words(await _change_jobs(bus, 'cancel', BatchRequest(batch=batch)), 'job')} cancelled"
-        case ForgetBatch(batch):
-            return await _tell(bus, "jobs", "forget", BatchRequest(batch=batch), within=JOBS_S)
+        case Promote(model, digest=digest):
+            return await _tell(bus, "model", "promote", VersionRequest(model=model, version=digest))
+        case RollBack(model):
+            return await _tell(bus, "model", "rollback", NameRequest(name=model))
+        case RetryJobs() | CancelJobs() | ForgetBatch():
+            return await _change_batch(bus, action)
 
 
 async def ask_for_plan(bus: Bus, verb: str, request: PlanRequest) -> PlanReport:
@@ -71,6 +73,17 @@ async def ask_for_plan(bus: Bus, verb: str, request: PlanRequest) -> PlanReport:
 
 async def _tell(bus: Bus, noun: str, verb: str, message: Message, *, within: float = ACT_S) -> str:
     return decode((await ask(bus, noun, verb, message, within=within)).data, Done).text
+
+
+async def _change_batch(bus: Bus, action: RetryJobs | CancelJobs | ForgetBatch) -> str:
+    match action:
+        case RetryJobs(batch, jobs):
+            changed = await _change_jobs(bus, "retry", BatchRequest(batch=batch, jobs=jobs))
+            return f"{count_words(changed, 'job')} of {batch} will be tried again"
+        case CancelJobs(batch):
+            return f"{count_words(await _change_jobs(bus, 'cancel', BatchRequest(batch=batch)), 'job')} cancelled"
+        case ForgetBatch(batch):
+            return await _tell(bus, "jobs", "forget", BatchRequest(batch=batch), within=JOBS_S)
 
 
 async def _change_jobs(bus: Bus, verb: str, request: BatchRequest) -> int:

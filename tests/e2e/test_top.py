@@ -20,18 +20,35 @@ from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
+from cli.cluster import Cluster
 from cli.local.broker import Broker
+from modelkit.digest import sha256_bytes
+from modelkit.manifest import decode_manifest, encode_manifest
 from tests.cameras_testing.mjpeg_camera import MjpegCamera
 from tests.e2e.local_process import LocalProcess, StartLocal, bramble
-from tui.actions import AddCamera, ApplyPlan, CancelJobs, Drain, RemoveCamera, ResetPlan, RetryJobs, Undrain
+from tui.actions import (
+    AddCamera,
+    ApplyPlan,
+    CancelJobs,
+    Drain,
+    Promote,
+    RemoveCamera,
+    ResetPlan,
+    RetryJobs,
+    RollBack,
+    Undrain,
+)
 from tui.feed import LiveFeed
 from tui.headline import summarise
 from tui.moment import Moment
 from tui.picture import open_picture
 from tui.state import Dashboard, Phase, fold
 from tui.updates import Update, Wants
+from wire import subjects
+from wire.bus import Bus
 from wire.cameras import CameraConfig
 from wire.context import load_context, save_context
 from wire.errors import BadRequestError, ErrorCode
@@ -194,6 +211,32 @@ async def test_a_plan_is_proposed_applied_and_reset_from_the_dashboard(simulated
         assert state.plan.latency_s > 0
         assert "mobilenet_v2" in await watched.feed.act(ResetPlan("mobilenet_v2"))
         await watched.until(lambda board: board.status is not None and not board.status.plans)
+
+
+async def test_a_version_is_promoted_and_rolled_back_from_the_dashboard(simulated: LocalProcess) -> None:
+    def in_force(board: Dashboard) -> tuple[str, int]:
+        """Return the version that serves on all nodes, and how many are kept."""
+        models = board.status.models if board.status else ()
+        versions = next((each.versions for each in models if each.model == "mobilenet_v2"), ())
+        return next((each.version for each in versions if each.state == "serving"), ""), len(versions)
+
+    context = load_context(simulated.told["context"])
+    async with watching(simulated.told["context"]) as watched, Bus.connect(context, name="test") as bus:
+        config = await bus.bucket(subjects.CONFIG_BUCKET, create=False)
+        data = await config.get(subjects.MODEL_KEY.build(model="mobilenet_v2"))
+        assert data is not None
+        manifest = decode_manifest(data)
+        await watched.until(lambda board: in_force(board) == (manifest.version, 1))
+        newer = replace(manifest, version="next")
+        await Cluster(bus).keep_model(newer)
+        await watched.until(lambda board: in_force(board) == (manifest.version, 2))
+        digest = sha256_bytes(encode_manifest(newer))
+        done = await watched.feed.act(Promote("mobilenet_v2", "next", digest))
+        assert done.startswith("mobilenet_v2 next is put into force")
+        await watched.until(lambda board: in_force(board) == ("next", 2))
+        assert "taken back" in await watched.feed.act(RollBack("mobilenet_v2", "next"))
+        await watched.until(lambda board: in_force(board) == (manifest.version, 2))
+        await watched.until(lambda board: any(line.kind == "rolled-back" for line in board.log))
 
 
 async def test_a_broker_that_dies_is_a_state_with_a_countdown_and_ends_by_itself(start_local: StartLocal) -> None:

@@ -9,7 +9,8 @@ from tests.tui_testing.apps import make_app, settle
 from tests.tui_testing.archives import QUEUE, make_failures, make_report
 from tests.tui_testing.boards import AT, MODEL, StillSource, make_camera, make_node, make_status
 from tests.tui_testing.scenes import FIRST
-from tui.actions import Action, ApplyPlan, CancelJobs, ForgetBatch, ResetPlan, RetryJobs
+from tests.tui_testing.versions import NEWEST, OLDEST, in_versions
+from tui.actions import Action, ApplyPlan, CancelJobs, ForgetBatch, Promote, ResetPlan, RetryJobs, RollBack
 from tui.screens.plan import PlanScreen
 from tui.updates import FailuresTaken, JobsTaken, StatusTaken, Wants
 from wire.plans import PlanRequest
@@ -67,6 +68,39 @@ async def test_an_action_is_done_only_after_a_yes_and_a_plan_only_after_it_was_s
             await press(pilot, keys)
             assert source.acted == acted, keys
             await go_home(pilot)
+
+
+VERSIONS: dict[str, list[Action]] = {
+    "3 enter tab m y": [Promote(MODEL, "2.0.0", NEWEST)],
+    "3 enter tab m n": [],
+    "3 enter m y": [],  # the cursor is in another table
+    "3 enter tab j m y": [],  # that one is in force already
+    "3 enter tab G m y": [Promote(MODEL, "1.0.0", OLDEST)],
+    "3 enter b y": [RollBack(MODEL, "1.1.0")],
+    "3 enter b escape": [],
+}
+
+
+async def test_a_version_is_put_into_force_or_taken_back_only_after_a_yes() -> None:
+    source = StillSource(FIRST, StatusTaken(in_versions()))
+    app = make_app(source=source)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for keys, acted in VERSIONS.items():
+            source.acted.clear()
+            await press(pilot, keys)
+            assert source.acted == acted, keys
+            await go_home(pilot)
+
+
+async def test_where_there_is_one_version_nothing_can_be_taken_back() -> None:
+    source = working()
+    app = make_app(source=source)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "3 enter b y")
+        assert not app.screen.query_one("#versions").display
+        assert source.acted == []
 
 
 async def test_another_objective_makes_what_was_proposed_void() -> None:

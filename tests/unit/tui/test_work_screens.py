@@ -9,6 +9,7 @@ from tests.tui_testing.archives import QUEUE, make_entries, make_failures, make_
 from tests.tui_testing.boards import AT, StillSource, healthy, make_node, make_status
 from tests.tui_testing.pictures import LARGE, WIDE, Compare, looks_as_before
 from tests.tui_testing.scenes import FIRST, in_a_pipeline, in_trouble
+from tests.tui_testing.versions import in_versions
 from tui.app import TopApp
 from tui.updates import EntriesTaken, EventTaken, FailuresTaken, JobsTaken, StatusTaken, Withheld
 from wire.messages import Event
@@ -59,6 +60,20 @@ def test_a_pipeline_on_a_wide_terminal(snap_compare: Compare) -> None:
 
 def test_a_model_that_every_node_runs_whole(snap_compare: Compare) -> None:
     assert looks_as_before(snap_compare, make_app(), "3", "enter")
+
+
+def test_the_versions_of_a_model(snap_compare: Compare) -> None:
+    assert looks_as_before(snap_compare, make_app(FIRST, StatusTaken(in_versions())), "3", "enter", "tab")
+
+
+def test_a_version_that_a_node_refuses_on_a_wide_terminal(snap_compare: Compare) -> None:
+    app = make_app(FIRST, StatusTaken(in_versions(preparing=True)))
+    assert looks_as_before(snap_compare, app, "3", "enter", "tab", size=WIDE)
+
+
+@pytest.mark.parametrize("key", ["m", "b"])
+def test_the_question_before_another_version_is_put_into_force(snap_compare: Compare, key: str) -> None:
+    assert looks_as_before(snap_compare, make_app(FIRST, StatusTaken(in_versions())), "3", "enter", "tab", key)
 
 
 def test_the_question_for_a_plan(snap_compare: Compare) -> None:
