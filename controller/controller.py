@@ -206,6 +206,7 @@ class Controller:
             tasks.create_task(self._shelf.run(), name="versions")
             tasks.create_task(self._ownership.follow(self._config), name="follow-cameras")
             tasks.create_task(self._ownership.run(), name="run-cameras")
+            tasks.create_task(self._fleet.keep_spare(), name="keep-spare")
             tasks.create_task(self._nodes.follow_policies(self._config), name="follow-policies")
             tasks.create_task(self._keep_leases(), name="keep-leases")
             tasks.create_task(self._fences.follow(), name="follow-fences")
@@ -358,6 +359,7 @@ class Controller:
             snapshot = self._take_snapshot()
             self._metrics.show(snapshot)
             await self._watch.look(snapshot.findings, now)
+            self._ownership.look_ahead()
             await self._ownership.tell()
             subject = subjects.CONTROLLER_STATUS.build(controller=self._settings.id)
             try:

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from controller.cameras.camera import Camera
+from controller.cameras.child import RunningReader
 from controller.cameras.frame import Frame, FrameNotice
 from controller.cameras.motion import MotionPolicy
-from controller.cameras.source import parse_source
+from controller.cameras.source import Kind, parse_source
+from controller.cameras.spare import SpareReader
 from controller.cameras.state import CameraState
 from controller.lanes.capture import Capture
 from controller.lanes.ladder import Rung
@@ -42,6 +44,7 @@ class RunningCamera:
         *,
         owns: Callable[[str], bool],
         seconds_blind: float,
+        running: RunningReader,
     ) -> None:
         self.config = config
         self._owns = owns
@@ -62,6 +65,7 @@ class RunningCamera:
             on_gated=self._gate,
             on_superseded=self._supersede,
             on_state=self._note_state,
+            running=running,
         )
         self._told: set[asyncio.Task[None]] = set()
         self._task = asyncio.create_task(self._run(), name=f"camera-{config.camera}")
@@ -208,6 +212,7 @@ class Fleet:
         self._link = link
         self._clock = clock
         self._running: dict[str, RunningCamera] = {}
+        self._spare = SpareReader()
         self._changing = asyncio.Lock()
 
     async def reconcile(self, configs: Mapping[str, CameraConfig]) -> None:
@@ -220,6 +225,18 @@ class Fleet:
             for name, config in configs.items():
                 if name not in self._running:
                     self._start(config)
+
+    async def keep_spare(self) -> None:
+        """Keep a reader ready for a camera that may come, until cancelled."""
+        await self._spare.run()
+
+    def expect(self, others: Iterable[CameraConfig]) -> None:
+        """Say which cameras of others may come."""
+        kinds: set[Kind] = set()
+        for config in others:
+            with contextlib.suppress(BrambleError):  # told when it comes
+                kinds.add(parse_source(config.url).kind)
+        self._spare.want(kinds)
 
     async def close(self) -> None:
         """Stop all cameras."""
@@ -259,6 +276,7 @@ class Fleet:
                 self._link,
                 owns=self._owns,
                 seconds_blind=self._recall_blindness(config.camera),
+                running=self._spare.running_reader,
             )
         except BrambleError as error:  # checked when it was added; this is for what was written to the bucket by hand
             _log.error(

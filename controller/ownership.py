@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 
 from controller.fleet import Fleet
 from controller.lanes import overlay
@@ -92,6 +93,17 @@ class Ownership:
             mine = self._keeper.cameras()
             await self._fleet.reconcile({name: each for name, each in self._configs.items() if name in mine})
             await self._keeper.give_back(self._fleet.names())
+
+    def look_ahead(self) -> None:
+        """Prepare for the cameras that would come here; call it every now and then."""
+        self._fleet.expect(self._of_others())
+
+    def _of_others(self) -> Iterator[CameraConfig]:
+        """Yield the cameras that another controller runs, and that may come here when it dies."""
+        for config in self._configs.values():
+            owner = self._keeper.owner(config.camera)
+            if owner not in (None, self._controller) and config.controller in (None, self._controller):
+                yield config
 
     def statuses(self) -> tuple[CameraStatus, ...]:
         """Return how all cameras are, by name."""

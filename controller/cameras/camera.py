@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from controller.cameras.backoff import backoff_for, restart_delay
-from controller.cameras.child import ReaderChild, running_reader
+from controller.cameras.child import ReaderChild, RunningReader, running_reader
 from controller.cameras.errors import BadSourceError, Fault, FaultKind, FramingError, SourceFaultError
 from controller.cameras.frame import Frame, FrameNotice
 from controller.cameras.framing import Alive, Ended, Gated, Opened, PictureSent, Still, Superseded
@@ -51,7 +51,9 @@ class Camera:
         on_superseded: Callable[[FrameNotice], None],
         on_state: Callable[[CameraState], None],
         limits: Limits | None = None,
+        running: RunningReader = running_reader,
     ) -> None:
+        self._running = running
         self.name = name
         self._source = source
         self._motion = motion
@@ -156,7 +158,7 @@ class Camera:
             io_timeout=max(self._limits.connect, self._limits.stall) + 1.0,
         )
         try:
-            async with running_reader(spec, self._source.conceal) as child:
+            async with self._running(spec, self._source.conceal) as child:
                 return await self._watch(child)
         except SourceFaultError as error:
             return error.fault

@@ -10,10 +10,11 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
 from controller.cameras.errors import Fault, FaultKind, SourceFaultError
 from controller.cameras.framing import HEADER, Message, decode_body, decode_header
+from controller.cameras.source import Kind
 from controller.cameras.spec import CREDIT, ReaderSpec, encode_spec
 
 _log = logging.getLogger(__name__)
@@ -70,6 +71,15 @@ class ReaderChild:
         except (asyncio.IncompleteReadError, ConnectionError):
             return  # it died or was killed; the supervisor knows what that means
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs, as far as is known."""
+        return self._process.returncode is None
+
+    def brief(self, spec: ReaderSpec) -> None:
+        """Say what to read; once."""
+        self._writer.write(encode_spec(spec))
+
     def grant(self) -> None:
         """Tell the reader that a picture was taken, so that it may send another."""
         if not self._writer.is_closing():
@@ -93,6 +103,10 @@ class ReaderChild:
             )
 
 
+RunningReader = Callable[[ReaderSpec, Callable[[str], str]], contextlib.AbstractAsyncContextManager[ReaderChild]]
+"""What :func:`running_reader` is."""
+
+
 @contextlib.asynccontextmanager
 async def running_reader(spec: ReaderSpec, conceal: Callable[[str], str]) -> AsyncIterator[ReaderChild]:
     """Start a reader; on leaving, kill it.
@@ -105,16 +119,21 @@ async def running_reader(spec: ReaderSpec, conceal: Callable[[str], str]) -> Asy
     """
     async with contextlib.AsyncExitStack() as stack:
         try:
-            child = await _start(stack, spec, conceal)
+            child = await start_reader(stack, conceal)
         except OSError as error:
             message = f"no reader process can be started: {error.strerror}"
             remedy = "look at this machine's memory, and at its limits on processes and files"
             raise SourceFaultError(Fault(FaultKind.INTERNAL, message, remedy)) from error
+        child.brief(spec)
         yield child
 
 
-async def _start(stack: contextlib.AsyncExitStack, spec: ReaderSpec, conceal: Callable[[str], str]) -> ReaderChild:
-    """Start a reader; whatever happens, the stack undoes what was done.
+async def start_reader(
+    stack: contextlib.AsyncExitStack, conceal: Callable[[str], str], kinds: Collection[Kind] = ()
+) -> ReaderChild:
+    """Start a reader, which waits to be briefed; whatever happens, the stack undoes what was done.
+
+    What sources of these ``kinds`` need is loaded meanwhile.
 
     The process comes last, so that a cancellation while anything is awaited finds none that nobody stops.
     """
@@ -137,6 +156,7 @@ async def _start(stack: contextlib.AsyncExitStack, spec: ReaderSpec, conceal: Ca
             "-P",  # the current directory is no place to import from
             "-m",
             _MODULE,
+            *kinds,
             stdin=their_end.fileno(),
             stdout=DEVNULL,
             stderr=print_end,
@@ -147,7 +167,6 @@ async def _start(stack: contextlib.AsyncExitStack, spec: ReaderSpec, conceal: Ca
     stack.push_async_callback(_finish, printing)
     child = ReaderChild(process, reader, writer)
     stack.push_async_callback(child.stop)
-    writer.write(encode_spec(spec))
     return child
 
 

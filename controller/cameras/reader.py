@@ -1,7 +1,8 @@
 """The reader process, one a camera: opens the source, decodes, gates, and sends what is newest to its parent.
 
-Run as ``python -m controller.cameras.reader`` with a connected stream socket as standard input. The parent
-first sends the spec, then one byte for every picture it has taken; end of file means that the parent is gone.
+Run as ``python -m controller.cameras.reader [KIND…]`` with a connected stream socket as standard input; what sources of
+these kinds need is loaded at once. The parent first sends the spec, then one byte for every picture it has taken; end
+of file means that the parent is gone.
 A process and not a thread, because a thread that is blocked inside FFmpeg cannot be freed.
 """
 
@@ -21,7 +22,7 @@ from controller.cameras.motion import Gray, MotionState, is_still, judge_motion
 from controller.cameras.outbox import Candidate, Outbox
 from controller.cameras.pacing import FrameLimit, Pace, admit, due_at
 from controller.cameras.pictures import Picture
-from controller.cameras.sources.feed import Feed, Shot, open_feed
+from controller.cameras.sources.feed import Feed, Shot, load, open_feed
 from controller.cameras.spec import CREDITS, LENGTH, MAX_SPEC, ReaderSpec, decode_spec
 
 # A sign of life at least this often while a source goes on, in seconds.
@@ -206,6 +207,8 @@ def main() -> int:
     os.dup2(null, 0)
     os.dup2(null, 1)
     os.close(null)
+    for kind in sys.argv[1:]:
+        load(kind)
     try:
         (length,) = LENGTH.unpack(_receive_exactly(parent, LENGTH.size))
         spec = decode_spec(_receive_exactly(parent, min(length, MAX_SPEC)))

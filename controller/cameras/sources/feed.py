@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,6 +42,12 @@ class Feed(Protocol):
 
     def close(self) -> None:
         """Let the source go."""
+
+
+def load(kind: str) -> None:
+    """Load what sources of a kind need, before one is named; what is missing here is told when one is opened."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module(f"controller.cameras.sources.{kind}")
 
 
 def open_feed(spec: ReaderSpec) -> Feed:
