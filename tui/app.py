@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from tui.actions import Action, AddCamera, ApplyPlan
+from tui.graphics import CELLS, Graphics
 from tui.jump import VIEWS, Target, list_targets
 from tui.messages import Ask, Go, Plan
 from tui.moment import Moment
@@ -60,6 +61,7 @@ class TopApp(App[None]):
         make_source: makes the source of data; called once the first screen is painted, so that importing what it
             needs does not hold that up.
         clock: monotonic seconds.
+        graphics: what the terminal can show beside cells.
         preferences: the file with the user's theme and keys; None: there are none.
 
     Raises:
@@ -100,7 +102,9 @@ class TopApp(App[None]):
         make_source: Callable[[], Source],
         clock: Callable[[], float] = time.monotonic,
         preferences: Path | None = None,
+        graphics: Graphics = CELLS,
     ) -> None:
+        self._graphics = graphics
         self._colour = "NO_COLOR" not in os.environ
         super().__init__()
         if preferences:
@@ -248,7 +252,7 @@ class TopApp(App[None]):
             case "node":
                 return NodeScreen(target.name)
             case "camera":
-                return CameraScreen(target.name, colour=self._colour)
+                return CameraScreen(target.name, colour=self._colour, graphics=self._graphics)
             case "batch":
                 return BatchScreen(target.name)
             case _:

@@ -10,6 +10,7 @@ import signal
 from textual.logging import TextualHandler
 
 from tui.app import TopApp
+from tui.graphics import Graphics
 from tui.preferences import find_preferences
 from tui.source import Source
 from wire.context import Context
@@ -17,7 +18,7 @@ from wire.context import Context
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def run_live(context: Context) -> None:
+def run_live(context: Context, graphics: Graphics) -> None:
     """Show a cluster until the user quits."""
 
     def make_source() -> Source:
@@ -25,10 +26,10 @@ def run_live(context: Context) -> None:
 
         return LiveFeed(context)
 
-    _run(TopApp(make_source, preferences=find_preferences()))
+    _run(TopApp(make_source, preferences=find_preferences(), graphics=graphics))
 
 
-def run_demo() -> None:
+def run_demo(graphics: Graphics) -> None:
     """Show the recorded session until the user quits."""
 
     def make_source() -> Source:
@@ -37,7 +38,7 @@ def run_demo() -> None:
 
         return Replay(load_demo())
 
-    _run(TopApp(make_source, preferences=find_preferences()))
+    _run(TopApp(make_source, preferences=find_preferences(), graphics=graphics))
 
 
 def _run(app: TopApp) -> None:

@@ -34,12 +34,19 @@ def top(*, context: str | None, demo: bool, web: bool, port: int) -> None:
     if web:
         _serve(context, demo=demo, port=port)
         return
-    from tui import run  # noqa: PLC0415 - Textual takes half a second; no other command needs it
+    from tui.graphics import Question  # noqa: PLC0415 - no other command needs it
 
-    if demo:
-        run.run_demo()
+    question = Question.ask()
+    try:
+        from tui import run  # noqa: PLC0415 - Textual takes half a second, in which the terminal answers
+
+        chosen = None if demo else load_context(context)
+    finally:
+        graphics = question.settle()
+    if chosen is None:
+        run.run_demo(graphics)
     else:
-        run.run_live(load_context(context))
+        run.run_live(chosen, graphics)
 
 
 def _serve(context: str | None, *, demo: bool, port: int) -> None:

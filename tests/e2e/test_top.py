@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import io
 import os
-import pty
-import re
-import select
 import signal
-import struct
 import subprocess
-import termios
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -29,6 +23,7 @@ from modelkit.digest import sha256_bytes
 from modelkit.manifest import decode_manifest, encode_manifest
 from tests.cameras_testing.mjpeg_camera import MjpegCamera
 from tests.e2e.local_process import LocalProcess, StartLocal, bramble
+from tests.e2e.terminal import in_terminal
 from tui.actions import (
     AddCamera,
     ApplyPlan,
@@ -58,7 +53,6 @@ from wire.plans import PlanRequest
 pytestmark = pytest.mark.e2e
 
 WAIT_S = 60.0
-_ESCAPES = re.compile(rb"\x1b\[[0-9;?<>=$]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b.")
 
 
 class Watched:
@@ -274,65 +268,6 @@ async def test_a_broker_without_a_controller_is_told_as_that(broker: Broker, tmp
     async with watching(str(context)) as watched:
         await watched.until(lambda board: board.connection.phase is Phase.SILENT)
         assert watched.board.connection.reason == "no controller answers"
-
-
-class Terminal:
-    """A command in a terminal of its own."""
-
-    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
-        self.process = process
-        self._master = master
-        self._seen = b""
-
-    def read_until(self, *texts: str) -> float:
-        """Read until every text has been written; return the seconds since the start of this call."""
-        began = time.monotonic()
-        wanted = [text.encode() for text in texts]
-        while not all(text in _ESCAPES.sub(b"", self._seen) for text in wanted):
-            left = began + WAIT_S - time.monotonic()
-            if left <= 0 or not select.select([self._master], [], [], left)[0]:
-                pytest.fail(f"{texts} did not appear in {_ESCAPES.sub(b'', self._seen)[-3000:]!r}")
-            try:
-                self._seen += os.read(self._master, 65536)
-            except OSError:  # the other end is closed: the command has ended
-                pytest.fail(f"the command ended: {self._seen[-3000:]!r}")
-        self._seen = b""
-        return time.monotonic() - began
-
-    def press(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
-
-    def quit(self) -> int:
-        """Press ``q``, and take what is still written: a terminal that nobody reads holds its command up."""
-        self.press("q")
-        deadline = time.monotonic() + WAIT_S
-        while self.process.poll() is None and time.monotonic() < deadline:
-            if select.select([self._master], [], [], 0.1)[0]:
-                try:
-                    os.read(self._master, 65536)
-                except OSError:  # the other end is closed: the command has ended
-                    break
-        return self.process.wait(timeout=WAIT_S)
-
-
-@contextmanager
-def in_terminal(*arguments: str, size: tuple[int, int] = (80, 24)) -> Iterator[Terminal]:
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    environment = {**os.environ, "TERM": "xterm-256color"}
-    for name in ("COLUMNS", "LINES"):
-        environment.pop(name, None)
-    process = subprocess.Popen(
-        bramble("top", *arguments), stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
-    )
-    os.close(slave)
-    try:
-        yield Terminal(process, master)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        os.close(master)
 
 
 def test_the_command_shows_a_real_cluster_on_eighty_by_twenty_four_and_quits(simulated: LocalProcess) -> None:

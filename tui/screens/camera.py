@@ -11,6 +11,7 @@ from textual.widgets import Label
 
 from tui.actions import RemoveCamera
 from tui.facts import camera_facts
+from tui.graphics import CELLS, Graphics
 from tui.messages import Ask
 from tui.moment import Moment
 from tui.rows.logs import RESULT_COLUMNS, result_rows
@@ -35,10 +36,11 @@ class CameraScreen(BoardScreen):
         Binding("escape", "leave", "Back", id="back"),
     ]
 
-    def __init__(self, camera: str, *, colour: bool) -> None:
+    def __init__(self, camera: str, *, colour: bool, graphics: Graphics = CELLS) -> None:
         super().__init__()
         self.camera = camera
         self._colour = colour
+        self._graphics = graphics
         self._opened: PictureTaken | None = None
 
     @property
@@ -51,7 +53,7 @@ class CameraScreen(BoardScreen):
         with Horizontal(id="upper"):
             with Vertical(id="frame"):
                 yield Label("waiting for a picture", id="badge", markup=False)
-                yield PictureView(colour=self._colour, widget_id="picture")
+                yield PictureView(colour=self._colour, graphics=self._graphics, widget_id="picture")
             with VerticalScroll(id="facts"):
                 yield FactsPanel()
         yield BoardTable("Results", RESULT_COLUMNS, widget_id="results", empty="no result yet")
@@ -59,6 +61,14 @@ class CameraScreen(BoardScreen):
     def on_mount(self) -> None:
         """Name the camera."""
         self.query_one("#frame").border_title = f"Camera {self.camera}"
+
+    def on_screen_suspend(self) -> None:
+        """Let what comes up be seen: a real picture would lie over it."""
+        self.query_one(PictureView).take_away()
+
+    def on_screen_resume(self) -> None:
+        """Draw the picture again."""
+        self.query_one(PictureView).refresh()
 
     def show(self, moment: Moment) -> None:
         """Fill in what is known of the camera."""
