@@ -48,7 +48,8 @@ _NODE = "pi1"
 class Cost:
     """CPU milliseconds a frame, the median round of each kind, and how they compare."""
 
-    what: str
+    what: str  # the model
+    variant: str  # as the nodes serve it
     plain_ms: float
     secured_ms: float
     frames: int
@@ -119,7 +120,16 @@ async def measure(model: str, picture: bytes, clusters: dict[bool, BenchCluster]
             if number:
                 found[secured].append((spent(bench) - before) / load.answered * 1e3)
                 frames += load.answered
-    return Cost(model, statistics.median(found[False]), statistics.median(found[True]), frames)
+    variants = {await read_variant(bench, model) for bench in clusters.values()}
+    if len(variants) != 1:
+        raise RuntimeError(f"the two clusters serve {variants}")
+    return Cost(model, variants.pop(), statistics.median(found[False]), statistics.median(found[True]), frames)
+
+
+async def read_variant(bench: BenchCluster, model: str) -> str:
+    """Return the variant of a model that the cluster's node serves."""
+    (node,) = (await bench.cluster.status()).nodes
+    return next(each.shard.variant for each in node.heartbeat.shards if each.shard.model == model)
 
 
 async def compare(rounds: int, seconds: float) -> list[Cost]:
@@ -141,10 +151,17 @@ def main() -> None:
     if given.json:
         print(json.dumps([{**asdict(cost), "ratio": cost.ratio} for cost in costs]))
     else:
-        table = Table("model", "plain, CPU ms a frame", "secured", "ratio", "frames", title="What trust costs")
+        table = Table(
+            "model", "variant", "plain, CPU ms a frame", "secured", "ratio", "frames", title="What trust costs"
+        )
         for cost in costs:
             table.add_row(
-                cost.what, f"{cost.plain_ms:.2f}", f"{cost.secured_ms:.2f}", f"{cost.ratio:.3f}", str(cost.frames)
+                cost.what,
+                cost.variant,
+                f"{cost.plain_ms:.2f}",
+                f"{cost.secured_ms:.2f}",
+                f"{cost.ratio:.3f}",
+                str(cost.frames),
             )
         Console().print(table)
     raise SystemExit(costs[0].ratio > BOUND)

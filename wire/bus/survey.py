@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from wire.errors import BusError
 from wire.redact import redact_url
 
 DEFAULT_PORT = 4222
+PART_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ async def read_certificate_end(url: str, tls: ssl.SSLContext, *, within: float =
                 await reader.readline()  # its greeting, before the encryption
                 await writer.start_tls(tls, server_hostname=address.hostname)
                 ends = (writer.get_extra_info("peercert") or {}).get("notAfter")
+                await _part(writer)
             finally:
                 writer.transport.abort()
     except (OSError, TimeoutError, ValueError) as error:  # ssl.SSLError is an OSError
@@ -90,6 +93,14 @@ async def read_certificate_end(url: str, tls: ssl.SSLContext, *, within: float =
     if not isinstance(ends, str):
         raise BusError(f"{redact_url(url)} shows no certificate")
     return float(ssl.cert_time_to_seconds(ends))
+
+
+async def _part(writer: asyncio.StreamWriter) -> None:
+    """End a connection in order: a server that is cut off in the middle takes it for a failure, and records it."""
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(PART_S):
+            await writer.wait_closed()
 
 
 async def _read_stores(link: Link, within: float) -> tuple[StoreUse | None, StoreUse | None]:

@@ -12,6 +12,7 @@ import pytest
 from tests.testing.secured import Secured, start_secured
 from wire import subjects
 from wire.bus import Bus, Link, Received
+from wire.errors import AnswerTimeoutError
 from wire.permissions import Role
 
 FRAME_S = 0.005
@@ -25,17 +26,29 @@ def secured(tmp_path: Path) -> Iterator[Secured]:
 
 
 class Stream:
-    """Requests from a controller to an agent, one after another; every one must be answered."""
+    """Requests from a controller to an agent, one after another; every one must be answered.
 
-    def __init__(self) -> None:
+    A server that reads its configuration anew forgets whom agents may answer: what they had in hand at that moment is
+    asked once more, as controllers do. ``redoes`` is how often that may happen.
+    """
+
+    def __init__(self, redoes: int = 0) -> None:
         self.answered = 0
+        self._redoes = redoes
         self._turned = asyncio.Event()
 
     async def run(self, controller: Link) -> None:
         subject = subjects.WORK.build(node="pi1", model="m", stage="0")
         while True:
             number = str(self.answered).encode()
-            assert (await controller.request(subject, number, within=20.0)).data == number
+            try:
+                answer = await controller.request(subject, number, within=2.0 if self._redoes else 20.0)
+            except AnswerTimeoutError:
+                if not self._redoes:
+                    raise
+                self._redoes -= 1
+                continue
+            assert answer.data == number
             self.answered += 1
             self._turned.set()
             await asyncio.sleep(FRAME_S)
@@ -50,7 +63,7 @@ class Stream:
 
 
 @asynccontextmanager
-async def streaming(secured: Secured) -> AsyncIterator[Stream]:
+async def streaming(secured: Secured, *, redoes: int = 0) -> AsyncIterator[Stream]:
     """An agent that answers a controller, for the time of an ``async with``; fails if one frame was not answered."""
     async with (
         Bus.connect(secured.let_in("pi1", Role.AGENT), name="agent") as agent,
@@ -62,7 +75,7 @@ async def streaming(secured: Secured) -> AsyncIterator[Stream]:
 
         await agent.data.subscribe(subjects.WORK.wildcard(node="pi1"), answer)
         await agent.data.flush()
-        stream = Stream()
+        stream = Stream(redoes)
         running = asyncio.create_task(stream.run(controller.data))
         try:
             await stream.flows_on()
