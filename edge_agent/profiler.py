@@ -32,6 +32,11 @@ CUTTABLE = ("cpu-f32", "cpu-int8")
 DISTURBED = 0.25
 """A node that served for a greater share of the time was not idle."""
 
+PAUSE_S = 10.0
+"""So long a pause is waited for: between the frames of cameras there are many."""
+
+LOOK_S = 0.02
+
 M = TypeVar("M", ModelTimes, Effect)
 
 Reply = Callable[[Message | BrambleError], Awaitable[None]]
@@ -49,6 +54,18 @@ class Shelf(Protocol):
         """Open where artefacts come from; raises BusError."""
 
 
+class Busy(Protocol):
+    """What may be at work."""
+
+    @property
+    def in_flight(self) -> int:
+        """Frames that are being worked on."""
+
+    @property
+    def queued(self) -> int:
+        """Frames that wait."""
+
+
 class Profiler:
     """Carries out one request at a time."""
 
@@ -63,13 +80,11 @@ class Profiler:
         """Begin to measure; ``reply`` gets the profile or the effect, or the error.
 
         Raises:
-            NoCapacityError: the node is at work and times are wanted, or it measures already.
+            NoCapacityError: it measures already.
 
         """
         if self._task is not None and not self._task.done():
             raise NoCapacityError(f"{self._node} is already measuring a model", remedy="ask again in a minute")
-        if isinstance(request, ProfileRequest) and self._worker.in_flight + self._worker.queued:
-            raise NoCapacityError(f"{self._node} is at work: times would be wrong", remedy="ask again when it is idle")
         self._task = asyncio.create_task(self._answer(request, reply), name="measure")
 
     async def close(self) -> None:
@@ -97,6 +112,7 @@ class Profiler:
         if isinstance(backend, Declaring):
             return backend.declare(self._node, manifest, request)
         question = await self._pose(manifest, backend, request)
+        await wait_for_pause(self._worker, self._node)
         begun, busy = time.monotonic(), self._worker.busy_s
         times = await _ask("edge_agent.model_times", question, ModelTimes, within=request.within_s)
         seconds, served = time.monotonic() - begun, self._worker.busy_s - busy
@@ -168,6 +184,23 @@ class Profiler:
             signature=await self._loader.fetch_signature(manifest, source),
             trusted=self._loader.trusted,
         )
+
+
+async def wait_for_pause(worker: Busy, node: str) -> None:
+    """Wait until a node has nothing to do.
+
+    Raises:
+        NoCapacityError: it was at work for ``PAUSE_S`` without a pause.
+
+    """
+    deadline = time.monotonic() + PAUSE_S
+    while worker.in_flight + worker.queued:
+        if time.monotonic() >= deadline:
+            raise NoCapacityError(
+                f"{node} has been at work for {PAUSE_S:.0f} s without a pause: times would be wrong",
+                remedy="ask when it is idle",
+            )
+        await asyncio.sleep(LOOK_S)
 
 
 def is_disturbed(served_s: float, seconds: float) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from controller.planning import Objective, Option, Plan, Problem, make_plan
+from controller.planning import NoPlanError, Objective, Option, Plan, Problem, make_plan
 from controller.planning.divided import Divided, Front, choose_divided
 from controller.planning.layout import rank
 from controller.planning.plan import SPLIT_MARGIN
@@ -39,6 +39,12 @@ def propose(
             "no node reports the power it draws, so energy cannot be compared",
             remedy="plan for throughput, latency or memory",
         )
+    left_out = tuple(_explain(line, problems) for line in found.left_out)
+    if not found.problem.nodes:
+        raise NoPlanError(
+            f"nothing is known of the nodes that could run {field.manifest.name}: {'; '.join(left_out)}",
+            remedy="ask again when one of them can be measured",
+        )
     plan = make_plan(found.problem, Objective(request.objective))
     options, reason, bound = plan.alternatives, plan.reason, plan.bound
     divided = choose_divided(found.problem, fronts)
@@ -64,7 +70,7 @@ def propose(
         nodes=_describe_nodes(field, found),
         frame_bytes=field.frame_bytes,
         assumed=found.assumed,
-        left_out=tuple(_explain(line, problems) for line in found.left_out),
+        left_out=left_out,
         picture=field.manifest.known_answer.sha256 if field.manifest.known_answer else "",
     )
 

@@ -62,14 +62,13 @@ async def test_a_real_model_and_its_prefixes_are_timed(
     assert "litert" in profile.runtime
 
 
-async def test_a_node_that_serves_does_not_time_and_says_so(bus: Bus, broker: Broker, tmp_path: Path) -> None:
+async def test_what_a_node_plays_is_declared_while_it_serves(bus: Bus, broker: Broker, tmp_path: Path) -> None:
     async with RunningAgent.start(bus, broker.context, tmp_path) as agent:
         shard = await agent.ready(simulated_manifest(seconds=2.0), "simulated")
         frame = asyncio.create_task(agent.infer(shard, make_jpeg()))
         await agent.wait_for(lambda beat: beat.in_flight == 1)
-        with pytest.raises(BrambleError) as refused:
-            await ask(agent, ProfileRequest(model="sim", variant="simulated", digest=shard.digest))
-        assert refused.value.code is ErrorCode.NO_CAPACITY
+        profile = await ask(agent, ProfileRequest(model="sim", variant="simulated", digest=shard.digest))
+        assert profile.declared
         await frame
 
 

@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
-from edge_agent.profiler import is_disturbed
+from edge_agent import profiler
+from edge_agent.profiler import is_disturbed, wait_for_pause
+from wire.errors import NoCapacityError
+
+
+@dataclass
+class Frames:
+    """What a node has to do: it has less after every look."""
+
+    in_flight: int
+    left: int
+
+    @property
+    def queued(self) -> int:
+        self.left -= 1
+        return max(0, self.left)
+
+
+async def test_a_pause_between_frames_is_waited_for() -> None:
+    frames = Frames(in_flight=0, left=3)
+    await wait_for_pause(frames, "pi1")
+    assert frames.left == 0
+
+
+async def test_a_node_that_never_pauses_is_not_measured_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiler, "PAUSE_S", 0.05)
+    with pytest.raises(NoCapacityError, match="pi1 has been at work"):
+        await wait_for_pause(Frames(in_flight=1, left=0), "pi1")
 
 
 @pytest.mark.parametrize(
