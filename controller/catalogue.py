@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,6 +40,7 @@ class Catalogue:
         self._replaced: dict[str, _Version] = {}  # what was current before, as long as this process has seen it
         self._kept: dict[str, tuple[_Version, ...]] = {}
         self._manifest_digests: dict[str, str] = {}
+        self._changed = asyncio.Event()
 
     def replace(self, entries: Mapping[str, bytes]) -> None:
         """Take over the bucket's ``models.*`` entries; one that cannot be read is left out and said."""
@@ -63,6 +66,16 @@ class Catalogue:
         }
         self._current = found
         self._manifest_digests = {name: sha256_bytes(encode_manifest(each.manifest)) for name, each in found.items()}
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait_for(self, manifest: Manifest, *, within: float) -> None:
+        """Wait until a version that was put into the bucket is current, for so many seconds at most."""
+        digest = sha256_bytes(encode_manifest(manifest))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self.manifest_digest(manifest.name) != digest:
+                    await self._changed.wait()
 
     def remember(self, manifests: Iterable[Manifest]) -> None:
         """Take over the versions that are kept beside those in force."""

@@ -32,6 +32,8 @@ from wire.messages import Event, encode
 from wire.status import NodeStatus
 from wire.versions import VersionStatus
 
+SEEN_S = 2.0
+
 _log = logging.getLogger("bramble.versions")
 
 
@@ -247,6 +249,7 @@ class VersionKeeper:
 
     async def _put(self, manifest: Manifest) -> None:
         await self._config.put(subjects.MODEL_KEY.build(model=manifest.name), encode_manifest(manifest))
+        await self._catalogue.wait_for(manifest, within=SEEN_S)  # who asks for it next is not told that it is unknown
 
     async def _announce(self, model: str, kind: str, text: str) -> None:
         _log.info(text, extra={"action": kind.replace("-", "_"), "model": model})

@@ -1,6 +1,8 @@
-"""What stands in the bucket and is no model is left out, and on the record."""
+"""Models as the bucket has them: what is no model is left out, and on the record."""
 
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 
@@ -32,3 +34,18 @@ def test_a_model_that_was_written_under_a_name_that_is_not_its_own_is_refused(ke
     (deed,) = refused
     assert (deed.who, deed.action, deed.target, deed.outcome) == (UNPROVED, "model.add", key, Outcome.REFUSED)
     assert deed.detail.startswith(why)
+
+
+async def test_a_version_that_was_written_is_waited_for_until_it_is_read() -> None:
+    catalogue, wanted = Catalogue(), make_manifest("net")
+    waiting = asyncio.create_task(catalogue.wait_for(wanted, within=30))
+    catalogue.replace({"models.other": encode_manifest(make_manifest("other"))})
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    catalogue.replace({"models.net": NET})
+    await waiting
+    assert catalogue.require("net") == wanted
+
+
+async def test_a_version_that_is_never_read_is_not_waited_for_for_ever() -> None:
+    await Catalogue().wait_for(make_manifest("net"), within=0.01)
