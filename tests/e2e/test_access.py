@@ -158,7 +158,7 @@ def test_who_cannot_be_shut_out_now_is_not_forgotten(secure: LocalProcess, tmp_p
     assert secure.run("access", "add", "bob", "--role", "viewer", "--access", directory, "--out", out).returncode == 0
     revoked = secure.run("access", "revoke", "bob", "--access", directory)
     assert revoked.returncode == 3
-    assert "the servers do not know it yet" in revoked.stderr
+    assert "not every server knows it yet" in revoked.stderr
     assert "remedy: once they can be reached: `bramble access push`" in revoked.stderr
     listed = secure.run("access", "list", "--access", directory, "--json").stdout
     assert json.loads(listed)["revoked_at"] > 0
