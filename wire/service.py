@@ -38,6 +38,7 @@ class Reply:
 
     payload: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    remark: str = ""  # for the record, not for whoever asked
 
 
 EndpointHandler = Callable[[Received], Awaitable[Reply | None]]

@@ -94,6 +94,9 @@ class ControlDoor:
                 refused = {"outcome": Outcome.REFUSED, "detail": redact_url(error.message)[:MAX_DETAIL], "digest": None}
                 await self._record(msgspec.structs.replace(deed, **refused))
                 raise
+            if reply is not None and reply.remark:
+                detail = ", ".join(filter(None, (deed.detail, reply.remark)))
+                deed = msgspec.structs.replace(deed, detail=detail[:MAX_DETAIL])
             await self._record(deed)
             return reply
 

@@ -6,8 +6,11 @@ from controller.catalogue import Catalogue
 from controller.desks.door import ControlDoor
 from controller.ownership import Ownership
 from controller.versions.keeper import VersionKeeper
-from wire.bus import Received
-from wire.errors import BadRequestError
+from controller.versions.record import digest_of
+from modelkit.manifest import decode_manifest
+from wire import subjects
+from wire.bus import BlobStore, Received
+from wire.errors import BadRequestError, BusError
 from wire.messages import Done, NameRequest, decode, encode
 from wire.service import Reply
 from wire.versions import VersionRequest
@@ -18,8 +21,9 @@ _JSON = {"Content-Type": "application/json"}
 class VersionDesk:
     """Answers ``control.<user>.model.<verb>``."""
 
-    def __init__(self, keeper: VersionKeeper, catalogue: Catalogue, ownership: Ownership) -> None:
+    def __init__(self, keeper: VersionKeeper, catalogue: Catalogue, ownership: Ownership, blobs: BlobStore) -> None:
         self._keeper = keeper
+        self._blobs = blobs
         self._catalogue = catalogue
         self._ownership = ownership
 
@@ -35,10 +39,18 @@ class VersionDesk:
             door.add("model", verb, handler)
 
     async def _add(self, message: Received) -> Reply:
-        return _done(await self._keeper.add(message.data, promote=True))
+        return _done(await self._keeper.add(message.data, promote=True), await self._remark(message.data))
 
     async def _keep(self, message: Received) -> Reply:
-        return _done(await self._keeper.add(message.data, promote=False))
+        return _done(await self._keeper.add(message.data, promote=False), await self._remark(message.data))
+
+    async def _remark(self, data: bytes) -> str:
+        """Return what the record says of a model that was added: whose signature it is, the nodes check."""
+        name = subjects.SIGNATURE_BLOB.build(manifest=digest_of(decode_manifest(data)))
+        try:
+            return "" if await self._blobs.has(name) else "not signed"
+        except BusError:
+            return "it is not known whether it is signed"
 
     async def _promote(self, message: Received) -> Reply:
         request = decode(message.data, VersionRequest)
@@ -62,5 +74,5 @@ class VersionDesk:
         return _done(await self._keeper.remove(name))
 
 
-def _done(text: str) -> Reply:
-    return Reply(encode(Done(text=text)), _JSON)
+def _done(text: str, remark: str = "") -> Reply:
+    return Reply(encode(Done(text=text)), _JSON, remark)

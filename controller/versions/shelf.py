@@ -39,6 +39,7 @@ class Shelf:
         clock: Callable[[], float],
     ) -> None:
         self._catalogue = catalogue
+        self._blobs = blobs
         self._keeper = VersionKeeper(
             controller, config, link, catalogue,
             nodes=nodes, is_leader=is_leader, record=record, on_change=on_change,
@@ -51,7 +52,7 @@ class Shelf:
 
     def register(self, door: ControlDoor, ownership: Ownership) -> None:
         """Add the endpoints."""
-        VersionDesk(self._keeper, self._catalogue, ownership).register(door)
+        VersionDesk(self._keeper, self._catalogue, ownership, self._blobs).register(door)
 
     async def run(self) -> None:
         """Keep up with the records and with what the nodes make of them, for ever."""

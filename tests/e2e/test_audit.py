@@ -46,6 +46,18 @@ def test_what_was_done_and_what_was_refused_is_on_the_record_and_no_password(sim
     assert "s3cret" not in json.dumps(entries)
 
 
+def test_a_model_that_nobody_signed_is_so_on_the_record(simulated: LocalProcess, tmp_path: Path) -> None:
+    simulated.tell("model", "push", "mobilenet_v2", "--allow-unsigned")
+    unsigned = find(simulated.ask("audit"), "model.add", target="mobilenet_v2")[-1]
+    assert unsigned["detail"].endswith("not signed")
+
+    simulated.tell("model", "keygen", "--key", str(tmp_path / "key"))
+    simulated.tell("model", "push", "mobilenet_v2", "--key", str(tmp_path / "key"))
+    signed = find(simulated.ask("audit"), "model.add", target="mobilenet_v2")[-1]
+    assert "signed" not in signed.get("detail", "")
+    assert signed["digest"] == unsigned["digest"]
+
+
 def test_no_password_and_no_key_is_in_a_metric_or_a_log(simulated: LocalProcess) -> None:
     directory = Path(simulated.told["access"]).parent
     keys = {word for path in directory.rglob("*") if path.suffix in {".nk", ".creds"}
