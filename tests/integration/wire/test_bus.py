@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from cli.local.broker import Broker
 from modelkit.digest import sha256_bytes
 from tests.testing.raw_client import raw_client
 from wire.bus import Bus, Received
+from wire.bus.hearing import RELIST_S
 from wire.bus.link import check_headers
 from wire.context import Context
 from wire.errors import (
@@ -162,6 +164,14 @@ async def test_a_follower_sees_what_is_there_what_changes_and_what_goes(bus: Bus
     await bucket.delete("cameras.a")
     await eventually_next(states, {"cameras.b": b"2"})
     assert await bucket.get("cameras.a") is None
+
+
+async def test_the_server_forgets_a_watch_by_the_time_that_the_follower_has_made_the_next_but_one(bus: Bus) -> None:
+    states = (await bus.bucket("config")).follow("cameras.*")
+    await eventually_next(states, {})
+    answer = await bus.control.request("$JS.API.CONSUMER.LIST.KV_config", b"{}", within=5)
+    (watch,) = json.loads(answer.data)["consumers"]
+    assert watch["config"]["inactive_threshold"] <= RELIST_S * 1e9
 
 
 async def test_a_follower_of_an_empty_bucket_hears_so(bus: Bus) -> None:
