@@ -59,6 +59,7 @@ from wire.cameras import CameraConfig
 from wire.context import load_context
 from wire.errors import BusError
 from wire.health import judge_cluster
+from wire.heap import trim_regularly
 from wire.ids import JOBS, REQUESTS
 from wire.jobs import QueueStatus
 from wire.messages import Result, encode
@@ -220,6 +221,7 @@ class Controller:
             self._pool.doubt = rounds.doubt
             tasks.create_task(rounds.run(), name="rounds")
             tasks.create_task(self._tell_status(), name="tell-status")
+            tasks.create_task(trim_regularly(), name="trim-heap")
             tasks.create_task(self._plans.run(), name="plans")
             tasks.create_task(self._prover.run(), name="proofs")
             tasks.create_task(self._recorder.run(*await open_sources(self._settings)), name="audit")

@@ -24,6 +24,7 @@ from wire.bus import Bus
 from wire.bus.patient import connect_patiently
 from wire.context import load_context
 from wire.errors import NotAuthorisedError
+from wire.heap import trim_regularly
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
 BACKGROUND_THREADS = 2  # one loads a model while the other reads the machine's health
@@ -97,6 +98,7 @@ async def _serve(settings: Settings, bus: Bus, loader: Loader, notifier: Notifie
         asyncio.create_task(reconciler.follow_assignment(), name="assignment"),
         asyncio.create_task(reconciler.follow_manifests(), name="manifests"),
         asyncio.create_task(reconciler.run(), name="reconciler"),
+        asyncio.create_task(trim_regularly(), name="trim-heap"),
     }
     try:
         await _watch({heartbeat, *tasks}, lost, stop)
