@@ -95,7 +95,7 @@ class TopApp(App[None]):
         Binding("q", "quit", "Quit", id="quit"),
     ]
 
-    board: reactive[Dashboard] = reactive(Dashboard(), init=False)
+    board: reactive[Dashboard] = reactive(Dashboard(), init=False, repaint=False)
 
     def __init__(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tui.columns import MARK, Column, Row
 from tui.rows.order import natural_key, worst_first
 from tui.severity import Assessment, Severity, judge_camera, judge_model, judge_node
@@ -19,6 +21,8 @@ NODE_COLUMNS = (
     Column("load", "LOAD", 7, rank=2, right=True),
     Column("busy", "BUSY", 5, rank=1, right=True),
     Column("temp", "TEMP", 5, rank=3, right=True),
+    Column("throttling", "THROTTLED", 13, rank=7),
+    Column("accelerator", "ACCELERATOR", 11, rank=4),
     Column("memory", "FREE", 8, rank=5, right=True),
     Column("seen", "SEEN", 6, rank=6, right=True),
     Column("models", "MODELS, OR WHY", 22, grows=True),
@@ -59,6 +63,7 @@ SHARD_COLUMNS = (
 )
 
 _SHARD_SEVERITY = {ShardState.READY: Severity.OK, ShardState.REJECTED: Severity.BAD}
+_ACCELERATORS = {"edgetpu": "Edge TPU"}
 WHOLE = "whole"
 """The layout of a model that every node runs as it is."""
 
@@ -81,6 +86,11 @@ def model_rows(assessment: Assessment) -> tuple[Row, ...]:
 def shard_rows(node: NodeStatus) -> tuple[Row, ...]:
     """Return a row for each shard of a node under SHARD_COLUMNS."""
     return tuple(_shard_row(report, node.fenced) for report in node.heartbeat.shards)
+
+
+def describe_accelerators(variants: Iterable[str]) -> str:
+    """Return what a node has beside its processor, by the variants of models that it can run; ``-`` for nothing."""
+    return ", ".join(name for variant, name in _ACCELERATORS.items() if variant in variants) or NONE
 
 
 def describe_rungs(camera: CameraStatus) -> str:
@@ -106,6 +116,8 @@ def _node_row(node: NodeStatus, assessment: Assessment) -> Row:
             NONE if gone else f"{beat.load:.1f}/{beat.cpus}",
             NONE if gone else f"{beat.in_flight}+{beat.queued}",
             NONE if gone or beat.temperature_c is None else f"{beat.temperature_c:.0f} °C",
+            NONE if gone else printable(", ".join(beat.throttling)) or NONE,
+            describe_accelerators(beat.variants),
             NONE if gone else format_bytes(beat.memory_available_bytes),
             format_span(node.age_s),
             printable(verdict.why or ready or NONE),

@@ -30,12 +30,12 @@ RESULT_COLUMNS = (
 
 # The kinds of events that call for a look; all others are told, not judged.
 _BAD_KINDS = frozenset(
-    {"dead", "blind", "rejected", "unserved", "fenced", "cut-refused", "disconnected", "no controller"}
+    {"dead", "blind", "rejected", "unserved", "fenced", "cut_refused", "disconnected", "no controller"}
 )
 _WARN_KINDS = frozenset(
     {
         "suspect", "late", "throttled", "hot", "overloaded", "low memory", "clock off", "losing", "degraded", "refused",
-        "delayed", "leaving", "restarted", "draining", "loading",
+        "delayed", "leaving", "restarted", "draining", "loading", "rolled-back",
     }
 )  # fmt: skip
 

@@ -92,6 +92,7 @@ class BoardTable(ScrollView, can_focus=True):
         self._fitted: tuple[tuple[int, int], ...] = ()
         self._shown: tuple[Row, ...] = ()
         self._strips: dict[tuple[Row, bool], Strip] = {}
+        self._styles: dict[Severity | None, Style] = {}  # of a row's text; None: of all that has no severity
         self.border_title = title
 
     @property
@@ -117,7 +118,7 @@ class BoardTable(ScrollView, can_focus=True):
             style = self.get_component_rich_style("board-table--header")
             return Strip([Segment(f"   {self._empty}", style)]).adjust_cell_length(width, style)
         if place >= len(self._shown):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._find_style(None))
         key = (self._shown[place], place == self.cursor and self.has_focus)
         strip = self._strips.get(key)
         if strip is None:
@@ -128,6 +129,7 @@ class BoardTable(ScrollView, can_focus=True):
         """Forget what was drawn in other colours."""
         super().notify_style_update()
         self._strips.clear()
+        self._styles.clear()
 
     def on_resize(self, event: Resize) -> None:
         """Choose the columns again."""
@@ -232,9 +234,18 @@ class BoardTable(ScrollView, can_focus=True):
         elif self.cursor >= top + visible:
             self.scroll_to(y=self.cursor - visible + 1, animate=False)
 
+    def _find_style(self, severity: Severity | None) -> Style:
+        """Return a style; to gather it from the widgets around costs more than to draw a row."""
+        found = self._styles.get(severity)
+        if found is None:
+            found = self.rich_style
+            if severity is not None:
+                found += self.get_component_rich_style(_SEVERITY_CLASSES[severity], partial=True)
+            self._styles[severity] = found
+        return found
+
     def _draw(self, row: Row, marked: bool) -> Strip:  # noqa: FBT001 - the strip's cache key
-        base = self.rich_style
-        own = base + self.get_component_rich_style(_SEVERITY_CLASSES[row.severity], partial=True)
+        base, own = self._find_style(None), self._find_style(row.severity)
         over = self.get_component_rich_style("board-table--cursor") if marked else Style.null()
         over = Style(bgcolor=over.bgcolor, bold=over.bold)  # the row's own colours stay
         runs = lay_out(self._columns, self._fitted, row.cells)

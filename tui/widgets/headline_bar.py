@@ -16,7 +16,7 @@ _CLASSES = {severity: f"-{severity.name.lower()}" for severity in Severity}
 class HeadlineBar(Vertical):
     """Shows a headline; its colour is the class ``-ok``, ``-note``, ``-warn`` or ``-bad``."""
 
-    headline: reactive[Headline] = reactive(Headline(Severity.NOTE, "CONNECTING", "", ""))
+    headline: reactive[Headline] = reactive(Headline(Severity.NOTE, "CONNECTING", "", ""), repaint=False)
 
     _word = ""
 

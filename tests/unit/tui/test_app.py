@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from textual._compositor import Compositor
 from textual.pilot import Pilot
 from textual.widgets import Input, SelectionList
 
 from tests.tui_testing.apps import WHERE, make_app, settle
-from tests.tui_testing.boards import StillSource, healthy, large, make_result
+from tests.tui_testing.boards import AT, StillSource, healthy, large, large_status, make_result
 from tui.actions import Action, AddCamera, Drain, RemoveCamera, Undrain
 from tui.screens.add_camera import AddCameraScreen
 from tui.screens.camera import CameraScreen
@@ -363,3 +364,26 @@ async def test_every_theme_can_draw_the_overview() -> None:
             app.theme = theme
             await settle(pilot)
             assert "node-1" in app.export_screenshot()
+
+
+@pytest.mark.parametrize("view", ["1", "3", "8"])
+async def test_what_comes_every_second_repaints_lines_and_never_the_whole_screen(
+    monkeypatch: pytest.MonkeyPatch, view: str
+) -> None:
+    app = make_app(Connecting(WHERE), StatusTaken(large_status(20, 30)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press(view)
+        await settle(pilot)
+        whole: list[object] = []
+        paint = Compositor.render_full_update
+        monkeypatch.setattr(
+            Compositor, "render_full_update", lambda *given, **named: (whole.append(given), paint(*given, **named))[1]
+        )
+        for turn in range(1, 4):
+            app._take(StatusTaken(large_status(20, 30, turn=turn, at=AT + turn)))
+            await settle(pilot)
+        assert whole == []
+        app.screen.refresh()
+        await settle(pilot)
+        assert len(whole) == 1  # it would have been seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from tests.tui_testing.archives import make_entries, make_failures
@@ -86,12 +87,20 @@ def test_the_worst_come_first_and_equals_in_the_order_that_people_count() -> Non
 
 def test_a_dead_node_shows_no_readings_of_its_past() -> None:
     (row,) = node_rows(assess(make_status([make_node(liveness="dead", age_s=7.0)]), waited_s=1.0))
-    assert row.cells == ("✖", "node-1", "dead", "-", "-", "-", "-", "8.0 s", "silent for 8 s")
+    assert row.cells == ("✖", "node-1", "dead", "-", "-", "-", "-", "-", "-", "8.0 s", "silent for 8 s")
 
 
 def test_a_node_row_tells_load_work_heat_and_speed() -> None:
     (row,) = node_rows(assess(make_status([make_node()])))
-    assert row.cells == ("●", "node-1", "live", "1.1/4", "1+0", "54 °C", "3.0 GiB", "0.4 s", "ssd_mobilenet_v2 24 ms")
+    cells = ("●", "node-1", "live", "1.1/4", "1+0", "54 °C", "-", "-", "3.0 GiB", "0.4 s", "ssd_mobilenet_v2 24 ms")
+    assert row.cells == cells
+
+
+def test_a_node_row_tells_what_it_has_beside_its_processor_and_what_holds_that_back() -> None:
+    node = make_node(throttling=("under-voltage",))
+    node = replace(node, heartbeat=replace(node.heartbeat, variants=("edgetpu", "cpu-int8")))
+    (row,) = node_rows(assess(make_status([node])))
+    assert row.cells[6:8] == ("under-voltage", "Edge TPU")
 
 
 def test_a_camera_row_tells_rate_age_and_blindness() -> None:
