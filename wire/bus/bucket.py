@@ -103,20 +103,24 @@ class Bucket:
         return Entry(found.value or b"", found.revision or 0)
 
     async def read_all(self) -> dict[str, bytes]:
-        """Return everything, as the stream itself lists it: a watch may tell of nothing before it tells of all.
+        """Return everything there is.
 
         Raises:
             BusError: the bucket could not be read.
 
         """
-        prefix = f"$KV.{self.name}."
         try:
-            info = await self._link.client.jetstream().stream_info(f"KV_{self.name}", f"{prefix}>")
+            keys = sorted(await self._list_keys(">"))
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(f"listing {self.name} failed: {error!r}") from error
-        keys = sorted(subject.removeprefix(prefix) for subject in info.state.subjects or ())
         found = {key: await self.get(key) for key in keys}
         return {key: value for key, value in found.items() if value is not None}
+
+    async def _list_keys(self, pattern: str) -> set[str]:
+        """Return the keys that the stream has, those of removed values too."""
+        prefix = f"$KV.{self.name}."
+        info = await self._link.client.jetstream().stream_info(f"KV_{self.name}", prefix + pattern)
+        return {subject.removeprefix(prefix) for subject in info.state.subjects or ()}
 
     async def swap(self, key: str, value: bytes, revision: int, *, within: float) -> int | None:
         """Write a value if the key still is at ``revision`` (0: was never written); the server decides who is first.
@@ -199,29 +203,33 @@ class Bucket:
             return
         state: dict[str, Entry] = {}
         removed: set[str] = set()
-        whole = False
+        awaited: set[str] | None = None  # keys that are still to come; None: that is not known yet
         deadline = asyncio.get_running_loop().time() + RELIST_S
         try:
             while not reconnected.is_set() and (left := deadline - asyncio.get_running_loop().time()) > 0:
+                whole = awaited is not None and not awaited
                 try:
                     async with self._link.unbroken():
                         entry = await watcher.updates(timeout=min(left, 1.0 if whole else 5.0))
-                except BusError:
-                    return  # the server may have forgotten the watch with the connection
+                        if entry is None:
+                            # nats-py says that this was all, too, while all of it is on its way.
+                            awaited = set() if state or removed else await self._list_keys(pattern)
                 except nats.errors.TimeoutError:
                     heed_cancellation()
                     if not whole:
                         return
                     continue
+                except (BusError, nats.errors.Error):
+                    return  # the server may have forgotten the watch with the connection
                 heed_cancellation()
-                if entry is None:
-                    whole = True
-                elif entry.operation in GONE:
-                    state.pop(entry.key, None)
-                    removed.add(entry.key)
-                else:
-                    state[entry.key] = Entry(entry.value or b"", entry.revision or 0)
-                if whole:
+                if entry is not None:
+                    (awaited or set()).discard(entry.key)
+                    if entry.operation in GONE:
+                        state.pop(entry.key, None)
+                        removed.add(entry.key)
+                    else:
+                        state[entry.key] = Entry(entry.value or b"", entry.revision or 0)
+                if awaited is not None and not awaited:
                     yield dict(state), frozenset(removed)
         finally:
             await _stop(watcher)

@@ -5,9 +5,11 @@ import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from nats.js.kv import KeyValue
 
 from cli.local.broker import Broker
 from modelkit.digest import sha256_bytes
@@ -176,6 +178,37 @@ async def test_the_server_forgets_a_watch_by_the_time_that_the_follower_has_made
 
 async def test_a_follower_of_an_empty_bucket_hears_so(bus: Bus) -> None:
     await eventually_next((await bus.bucket("config")).follow("cameras.*"), {})
+
+
+class EagerWatcher:
+    """Says at once that all was told, as nats-py's does when the server's messages are slower than its word on them."""
+
+    def __init__(self, watcher: KeyValue.KeyWatcher) -> None:
+        self._watcher = watcher
+        self._said = False
+        self.stop = watcher.stop
+
+    async def updates(self, timeout: float) -> KeyValue.Entry | None:  # noqa: ASYNC109 - as nats-py has it
+        if not self._said:
+            self._said = True
+            return None
+        return await self._watcher.updates(timeout) or await self._watcher.updates(timeout)
+
+
+async def test_a_follower_is_not_told_of_nothing_before_it_is_told_of_what_there_is(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = KeyValue.watch
+
+    async def watch_eagerly(self: KeyValue, *arguments: Any, **options: Any) -> EagerWatcher:
+        return EagerWatcher(await watch(self, *arguments, **options))
+
+    bucket = await bus.bucket("config")
+    await bucket.put("cameras.a", b"1")
+    await bucket.put("cameras.b", b"2")
+    await bucket.delete("cameras.b")
+    monkeypatch.setattr(KeyValue, "watch", watch_eagerly)
+    assert await anext(bucket.follow("cameras.*")) == {"cameras.a": b"1"}
 
 
 async def test_after_a_restart_of_the_server_requests_and_followers_go_on(tmp_path: Path) -> None:
