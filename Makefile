@@ -36,8 +36,8 @@ LIBRARY := .cache/library
 demo: $(READY) ## the main job on this machine: a real clip through real models on three agents
 	@$(BIN)/bramble demo
 
-test: $(READY) nats-cli ## all tests
-	$(BIN)/pytest
+test: $(READY) nats-cli ## all tests, two files at a time
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(READY) ## format, lint, strict types, import contracts
 	$(BIN)/ruff format --check $(SOURCES) .ci
