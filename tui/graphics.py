@@ -98,7 +98,7 @@ class Question:
     def ask(cls) -> Self:
         """Ask the terminal that this program runs in, if it is one."""
         questions = choose_questions(os.environ)
-        if not questions or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if not questions or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return cls(-1, None, 0.0)
         fileno = sys.stdin.fileno()
         before = termios.tcgetattr(fileno)
@@ -106,8 +106,8 @@ class Question:
         quiet[3] &= ~(termios.ECHO | termios.ICANON)
         termios.tcsetattr(fileno, termios.TCSANOW, quiet)
         patience = FAR_S if "SSH_CONNECTION" in os.environ else NEAR_S
-        sys.stdout.write(questions)
-        sys.stdout.flush()
+        sys.stderr.write(questions)  # that is where Textual writes
+        sys.stderr.flush()
         return cls(fileno, before, time.monotonic() + patience)
 
     def settle(self) -> Graphics:
