@@ -203,7 +203,12 @@ class VersionKeeper:
     async def _settle(self, manifest: Manifest, digest: str, nodes: tuple[str, ...]) -> None:
         key = subjects.VERSIONS_KEY.build(model=manifest.name)
         known = self._book.get(key)
-        written = await self._book.edit(key, lambda now: settle(now, digest) if now and now == known else None)
+
+        def change(now: Versions | None) -> Versions | None:
+            """Begin a record where there is none: the manifest was put into the bucket by hand, or long ago."""
+            return settle(keep(now or Versions(), manifest, time.time()), digest) if now == known else None
+
+        written = await self._book.edit(key, change)
         if written is not None:
             await self._announce(manifest.name, "in-force", f"{manifest.version} serves on {', '.join(nodes)}")
 

@@ -11,9 +11,10 @@ from typing import Self
 import pytest
 
 from benchmarks.bench_cluster import BenchCluster, NodeSpec, open_cluster
+from controller.versions.record import Versions
 from controller.versions.sweeper import GRACE_S, Sweeper
 from modelkit.digest import sha256_bytes
-from modelkit.manifest import ExpectedClass, KnownAnswer, Manifest
+from modelkit.manifest import ExpectedClass, KnownAnswer, Manifest, encode_manifest
 from tests.agent_testing.models import SmallClassifier, make_jpeg, small_manifest
 from wire import subjects
 from wire.audit import Entry
@@ -215,3 +216,10 @@ async def test_a_push_replaces_a_version_live_and_keeps_it_if_nodes_can_run_it_a
     clock[0] += GRACE_S
     assert len(await sweeper.sweep()) == 2
     assert await store.list() == ()
+
+    events = await Events.hear(bench.bus)
+    await config.put(subjects.MODEL_KEY.build(model="small"), encode_manifest(OLD))  # by hand; nodes have the file yet
+    await events.wait_for("in-force")
+    record = await config.get(subjects.VERSIONS_KEY.build(model="small"))
+    assert record is not None
+    assert [each.manifest for each in decode(record, Versions).kept] == [OLD]
