@@ -21,6 +21,9 @@ _NODE_PACKAGES = (
     "ca-certificates", "dbus", "iproute2", "libpam-systemd", "openssh-server", "procps", "python3", "sudo", "systemd",
     "systemd-sysv", "systemd-timesyncd", "udev",
 )  # fmt: skip
+# It mounts into what it makes: however this process ends, none of that stays for a later run to delete through.
+_APART = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child",
+          "--propagation", "private")  # fmt: skip
 # What a container cannot do, and what would make noise in a comparison of before and after.
 _MASKED = (
     "apt-daily-upgrade.timer", "apt-daily.timer", "console-getty.service", "dev-hugepages.mount",
@@ -84,7 +87,7 @@ def make_base(kind: Kind) -> Path:
             half = CACHE / f"half-{kind.path.name}"
             shutil.rmtree(half, ignore_errors=True)
             options = ("--variant=minbase", f"--arch={kind.architecture}", f"--include={','.join(kind.packages)}")
-            run("debootstrap", *options, SUITE, half, within=MAKE_S[kind.architecture])
+            run(*_APART, "debootstrap", *options, SUITE, half, within=MAKE_S[kind.architecture])
             if kind.boots:
                 _furnish(half)
             _clear(half)

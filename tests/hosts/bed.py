@@ -235,13 +235,26 @@ class Bed:
 
 
 def find_leftovers(state: Path) -> list[str]:
-    """Return what is still there of a bed: its processes, mounts, control groups and files."""
-    found = [f"process {pid} in {procs.parent}" for top in _hierarchies()
+    """Return what is still there of a bed: its processes and its operator's, mounts, control groups and files."""
+    found = _find_operators(state)
+    found += [f"process {pid} in {procs.parent}" for top in _hierarchies()
              for procs in (top / GROUP).rglob("cgroup.procs") for pid in procs.read_text().split()]  # fmt: skip
     found += [f"control group {top / GROUP}" for top in _hierarchies() if (top / GROUP).exists()]
     found += [f"mount {line.split()[1]}" for line in Path("/proc/mounts").read_text().splitlines()
               if line.startswith("bramble-bed ")]  # fmt: skip
     return found + ([f"directory {state}"] if state.exists() else [])
+
+
+def _find_operators(state: Path) -> list[str]:
+    """Return what was started to work on the bed: ansible, and the connections that ssh keeps."""
+    wanted = f"BRAMBLE_BED={state}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if wanted in (process / "environ").read_bytes().split(b"\0"):
+                words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                found.append(f"process {process.name} of the operator: {words[:80]}")
+    return found
 
 
 def _sweep() -> None:

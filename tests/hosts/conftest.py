@@ -79,10 +79,16 @@ class Bed:
 
     def run(self, *command: str, within: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a command on the control host."""
-        words = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", *command]
         return subprocess.run(
-            words, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=within, check=False
-        )
+            self._enter(*command), cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=within,
+            check=False,
+        )  # fmt: skip
+
+    def _enter(self, *command: str) -> list[str]:
+        """Return the words that run a command in the bed's network, and among its processes, which end with the bed."""
+        namespaces = f"/proc/{self.process.pid}/ns"
+        enter = ("nsenter", f"--net={namespaces}/net", f"--pid={namespaces}/pid_for_children")
+        return [*enter, "setpriv", "--pdeathsig", "KILL", *command]
 
     def play(self, book: str, *options: str, within: float = PLAY_S, tree: Path | None = None) -> Play:
         """Run a playbook."""
@@ -127,15 +133,22 @@ class Bed:
     @contextmanager
     def listen(self, *command: str) -> Iterator[Iterator[str]]:
         """Run a command on the control host for the time of a ``with``; yields its lines, each without its end."""
-        words = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", *command]
-        process = subprocess.Popen(words, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        try:
+        with self.start(*command) as process:
+            assert process.stdout is not None
             yield (line.rstrip("\n") for line in process.stdout)
-        finally:
-            process.kill()
-            process.wait(STOP_S)
-            process.stdout.close()
+
+    @contextmanager
+    def start(self, *command: str) -> Iterator[subprocess.Popen[str]]:
+        """Run a command on the control host for the time of a ``with``; its input and output are yours."""
+        with subprocess.Popen(
+            self._enter(*command), cwd=ROOT, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True,
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                process.kill()
+                process.wait(STOP_S)
 
     def order(self, order: str) -> None:
         """Have the bed do something to a node, such as ``cut 2``."""
@@ -211,7 +224,7 @@ def supplies(tmp_path_factory: pytest.TempPathFactory) -> Supplies:
     if obstacle:
         pytest.skip(obstacle)
     find_ansible()
-    base = [sys.executable, "-m", "tests.hosts.base", "amd64"]
+    base = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.hosts.base", "amd64"]
     done = subprocess.run(base, cwd=ROOT, capture_output=True, text=True, timeout=MAKE_S["amd64"], check=False)
     assert done.returncode == 0, f"no root for the nodes: {done.stderr}"
     library = Path(os.environ.get("BRAMBLE_LIBRARY", ROOT / ".cache/library"))
@@ -223,9 +236,10 @@ def supplies(tmp_path_factory: pytest.TempPathFactory) -> Supplies:
 
 
 @contextmanager
-def boot_bed(state: Path) -> Iterator[subprocess.Popen[str]]:
+def boot_bed(state: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """Boot the nodes for the time of a ``with``; they are gone at its end, also where this process is killed."""
-    command = [*APART, sys.executable, "-m", "tests.hosts.bed", "--state", str(state), "--limit-s", str(LIMIT_S)]
+    limit = ("--limit-s", str(LIMIT_S))
+    command = [*APART, sys.executable, "-m", "tests.hosts.bed", "--state", str(state), *limit, *options]
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )

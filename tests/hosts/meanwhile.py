@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
+import secrets
 import select
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from PIL import Image
 
-from tests.hosts.conftest import NODES, ROOT, Bed, Play
+from tests.hosts.conftest import NODES, PYTHON, Bed, Play
+from tests.hosts.traffic import PICTURE, READY_S, SETTLE_S
 
-PICTURE = ROOT / "roles/operator/files/picture.png"
 JOBS_S = 90.0
-AT_ONCE = 20
+START_S = 30.0
 
 
 def submit_jobs(bed: Bed, batch: str, numbers: Iterable[int]) -> None:
@@ -46,47 +45,42 @@ def wait_for_jobs(bed: Bed, batch: str, count: int) -> dict[str, int]:
         select.select([], [], [], 0.5)
 
 
-@dataclass(frozen=True)
-class Stream:
-    """What became of them."""
+class Meanwhile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What became of a steady stream of pictures and jobs."""
 
-    play: Play
-    answered: int
+    asked: int
+    answered: dict[str, int]  # pictures by node
+    again: dict[str, int]  # how often a picture was asked about again, by reason
     failed: list[str]
+    troubles: list[str]  # what jobs had to wait for
     fewest_serving: int
-    batch: str
-    submitted: int
+    longest_absence_s: dict[str, float]  # by node
+    jobs: int
+    ends: dict[str, int]
+    without_outcome: list[str]
+    with_several: list[str]
+    of_nobody: list[str]
+
+    def expect_nothing_lost(self) -> None:
+        """Fail the test where a picture has no answer, or a job not exactly one result."""
+        assert self.failed == []
+        assert sum(self.answered.values()) == self.asked > 0
+        assert (self.without_outcome, self.with_several, self.of_nobody) == ([], [], [])
+        assert self.ends == {"done": self.jobs}
+        assert self.jobs > 0
 
 
-async def ask_meanwhile(bed: Bed, book: str, *options: str, tree: Path | None = None) -> Stream:
-    """Ask for as long as a playbook takes, and submit jobs.
-
-    A lone controller is away for the moment of its own restart: a picture that nobody took then is asked about again.
-    """
-    playing = asyncio.create_task(asyncio.to_thread(bed.play, book, *options, tree=tree))
-    failed, answered, serving, submitted, batch = [], 0, [len(NODES)], 0, Path(book).stem
-    while not playing.done():
-        done = await asyncio.to_thread(
-            bed.bramble, "infer", *[str(PICTURE)] * AT_ONCE, "--model", "mobilenet_v2", "--context", "bed", "--json",
-            "--in-flight", "2", "--deadline-ms", "10000",
-        )  # fmt: skip
-        await asyncio.to_thread(submit_jobs, bed, batch, range(submitted, submitted + AT_ONCE))
-        submitted += AT_ONCE
-        outcomes = [json.loads(line) for line in done.stdout.splitlines()]
-        failed += [json.dumps(each) for each in outcomes if "error" in each.get("result", each) and not _untaken(each)]
-        answered += sum("result" in each for each in outcomes)
-        status = await asyncio.to_thread(bed.bramble, "status", "--context", "bed", "--json")
-        nodes = json.loads(status.stdout)["nodes"] if status.returncode == 0 else []
-        if len(nodes) == len(NODES):  # a controller that has just started has not heard of every node yet
-            serving += [sum(_serves(node) for node in nodes)]
-    return Stream(await playing, answered, failed, min(serving), batch, submitted)
-
-
-def _untaken(outcome: dict[str, dict[str, str]]) -> bool:
-    return "no controller does" in outcome.get("error", {}).get("message", "")
-
-
-def _serves(node: dict[str, Any]) -> bool:
-    beat = node["heartbeat"]
-    ready = any(report["state"] == "ready" for report in beat.get("shards", ()))
-    return node["liveness"] == "live" and not beat.get("draining") and ready
+def play_under_traffic(bed: Bed, book: str, *options: str, tree: Path | None = None) -> tuple[Play, Meanwhile]:
+    """Run a playbook while pictures and jobs come in at a steady pace."""
+    nodes = [word for node in NODES for word in ("--node", node)]
+    batch = f"{Path(book).stem}-{secrets.token_hex(4)}"
+    command = (*PYTHON, "-m", "tests.hosts.traffic", "--context", "bed", "--batch", batch, *nodes)
+    with bed.start(*command) as traffic:
+        assert traffic.stdout is not None
+        readable, _, _ = select.select([traffic.stdout], [], [], START_S + READY_S)
+        assert readable, "the traffic has not begun"
+        assert traffic.stdout.readline() == "ready\n", "the traffic ended before it began"
+        play = bed.play(book, *options, tree=tree)
+        told, _ = traffic.communicate(timeout=SETTLE_S + START_S)
+        assert traffic.returncode == 0, f"the traffic broke down while {book} ran: {play.output[-3000:]}"
+    return play, msgspec.json.decode(told, type=Meanwhile)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -12,7 +11,8 @@ import pytest
 
 from tests.hosts.base import KINDS, SUITE
 from tests.hosts.conftest import NODES, PYTHON, ROOT, Bed, Play, wait_for
-from tests.hosts.meanwhile import PICTURE, ask_meanwhile, wait_for_jobs
+from tests.hosts.meanwhile import play_under_traffic
+from tests.hosts.traffic import PICTURE
 
 pytestmark = [pytest.mark.hosts, pytest.mark.thorough, pytest.mark.timeout(900)]
 
@@ -93,12 +93,10 @@ def test_the_cluster_goes_on_when_the_host_of_its_leading_server_loses_power(bed
 def test_hosts_reboot_one_after_the_other_and_no_picture_is_lost(bed: Bed) -> None:
     boots = {node: bed.ssh(node, STARTED) for node in NODES}
 
-    stream = asyncio.run(ask_meanwhile(bed, "playbooks/reboot.yml", *SERVERS))
+    play, meanwhile = play_under_traffic(bed, "playbooks/reboot.yml", *SERVERS)
 
-    stream.play.expect_success()
-    assert stream.failed == []
-    assert stream.answered > 0
-    assert wait_for_jobs(bed, stream.batch, stream.submitted) == {"done": stream.submitted}
+    play.expect_success()
+    meanwhile.expect_nothing_lost()
     assert all(bed.ssh(node, STARTED) != boots[node] for node in NODES)
 
 
