@@ -101,7 +101,7 @@ test-hosts: $(READY) ansible nats-cli ## the playbooks against booted Debian nod
 	$(BIN)/pytest tests/hosts -m hosts
 
 test-hosts-core: $(READY) ansible nats-cli ## the shorter part of it: site, check, upgrade, return, backup, reset, restore
-	$(BIN)/pytest tests/hosts/test_bed.py tests/hosts/test_playbooks.py -m 'hosts and not thorough'
+	$(BIN)/pytest tests/hosts/test_bed.py tests/hosts/test_playbooks.py -m 'hosts and not thorough' --durations=10
 
 test-aarch64: $(READY) ## the programs for the Pis, installed and run under emulation (root, debootstrap and qemu-user-static)
 	$(BIN)/pytest tests/hosts -m aarch64 -s

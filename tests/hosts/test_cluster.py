@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.hosts.base import KINDS, SUITE
-from tests.hosts.conftest import NODES, PYTHON, ROOT, Bed, Play, wait_for
+from tests.hosts.conftest import MORE_SERVERS, NODES, PYTHON, ROOT, Bed, Play, build_bundles, wait_for
 from tests.hosts.meanwhile import play_under_traffic
 from tests.hosts.traffic import PICTURE
 
@@ -34,6 +34,7 @@ STARTED = "stat --format=%Y.%i /proc/1"
 
 @pytest.fixture(scope="module")
 def installed(bed: Bed) -> Play:
+    build_bundles(bed.tree, MORE_SERVERS)
     return bed.play("site.yml", *SERVERS).expect_success()
 
 

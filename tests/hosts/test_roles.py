@@ -35,6 +35,7 @@ def load(path: str) -> ModuleType:
 
 survey = load("roles/node_base/files/survey.py")
 bundle = load("roles/release/files/build_bundle.py")
+installed = load("roles/release/files/list_installed.py")
 reconcile = load("roles/models/files/reconcile.py")
 
 LIMITS = {"clock_skew_s": 10, "memory_mib": 400, "disk_mib": 1024, "fsync_warn_ms": 50, "fsync_refuse_ms": 200}
@@ -157,6 +158,24 @@ def test_a_requirement_without_a_hash_is_refused() -> None:
         bundle.select_requirements("numpy==2.4.6\n", bundle.parse_target("aarch64-cp311-agent"))
 
 
+def test_a_wheel_is_fetched_once_for_all_kinds_of_node(tmp_path: Path) -> None:
+    agent, broker = tmp_path / "x86_64-cp311-agent-1", tmp_path / "half"
+    agent.mkdir()
+    broker.mkdir()
+    (agent / "fetched.lock").write_text("nats-py==2.16.0 --hash=sha256:aa\npip==26.3 --hash=sha256:bb\n")
+    for name in ("nats_py-2.16.0-py3-none-any.whl", "pip-26.3-py3-none-any.whl"):
+        (agent / name).write_text(name)
+    (tmp_path / "x86_64-cp313-agent-1").mkdir()
+    wanted = ["nats-py==2.16.0 --hash=sha256:aa", "pip==26.3 --hash=sha256:other", "av==18.1.0 --hash=sha256:cc"]
+
+    siblings = bundle.list_siblings(tmp_path, bundle.parse_target("x86_64-cp311-agent+broker"))
+    missing = bundle.share_wheels(wanted, siblings, broker)
+
+    assert siblings == [agent]
+    assert missing == wanted[1:]
+    assert [path.name for path in broker.iterdir()] == ["nats_py-2.16.0-py3-none-any.whl"]
+
+
 def test_a_release_is_named_by_all_that_goes_into_it() -> None:
     one = bundle.digest_release("0.1.0", [("a", b"x"), ("b", b"y")])
 
@@ -208,6 +227,46 @@ def test_a_bundle_that_would_write_elsewhere_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "no plain file inside it" in done.stderr
     assert not (tmp_path.parent / "outside").exists()
+
+
+def test_a_bare_host_has_nothing_of_bramble(tmp_path: Path) -> None:
+    found = installed.list_installed(tmp_path / "opt", tmp_path / "etc", tmp_path / "system")
+
+    assert {name: value for name, value in found.items() if value} == {}
+
+
+def test_what_is_on_a_host_is_listed_without_a_word_of_what_is_secret(tmp_path: Path) -> None:
+    root, config, units = (tmp_path / name for name in ("opt", "etc", "system"))
+    good, half, environment = root / "releases/good", root / "releases/half", root / "environments/base"
+    for directory in (good / "bin", half, environment, config, units):
+        directory.mkdir(parents=True)
+    for complete in (good, environment):
+        (complete / "bundle.json").write_text("{}")
+    (good / "bin/bramble-agent").touch()
+    (good / "environment").symlink_to(environment)
+    (root / "current").symlink_to(good)
+    (config / "agent.nk").write_text("SUSECRET")
+    (config / "notify.toml").write_text("password = 'secret'")
+    (config / "agent.json").write_text("{}")
+    (config / "nats-trust.conf").write_text("operator: ey…\nsystem_account: A\n")
+    (units / "bramble-agent.service").write_text("[X-Bramble]\nRelease=good\n\n[Unit]\nDescription=Release=none\n")
+
+    found = installed.list_installed(root, config, units)
+
+    assert (found["current"], found["previous"]) == (str(good), "")
+    assert found["releases"] == {str(good): str(environment), str(half): ""}
+    assert found["complete"] == [str(good), str(environment)]
+    assert found["programs"] == ["bramble-agent"]
+    assert found["files"] == {
+        "agent.json": hashlib.sha256(b"{}").hexdigest(), "agent.nk": "", "nats-trust.conf": "", "notify.toml": ""
+    }  # fmt: skip
+    assert found["operator"] == "operator: ey…"
+    assert found["units"] == {"bramble-agent.service": {"Release": "good"}}
+
+
+@given(st.text())
+def test_whatever_a_unit_holds_its_own_section_is_words(text: str) -> None:
+    assert all(name.isidentifier() or name.isalnum() for name in installed.read_unit(f"[X-Bramble]\n{text}"))
 
 
 def test_only_what_differs_is_changed_and_only_on_demand_removed() -> None:

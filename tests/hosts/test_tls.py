@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.access.certificates import create_ca
-from tests.hosts.conftest import NODES, PYTHON, ROOT, Bed, Play, node_address, wait_for
+from tests.hosts.conftest import MORE_SERVERS, NODES, PYTHON, ROOT, Bed, Play, build_bundles, node_address, wait_for
 from tests.hosts.observed import read_record
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
@@ -25,6 +25,7 @@ except url.HTTPError as error: print(error.code)'"""
 
 @pytest.fixture(scope="module")
 def installed(bed: Bed) -> Play:
+    build_bundles(bed.tree, MORE_SERVERS)
     return bed.play("site.yml", *SERVERS).expect_success()
 
 

@@ -31,6 +31,7 @@ FSYNC_BUDGET_S = 5.0
 _THROTTLED = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "at its temperature limit",
               16: "under-voltage since boot", 18: "throttled since boot"}  # fmt: skip
 _LISTEN = "0A"
+_PI_KERNEL_LINE = Path("/boot/firmware/cmdline.txt")
 _KUBERNETES = ("/etc/rancher/k3s", "/etc/rancher/rke2", "/var/lib/rancher/k3s", "/var/lib/rancher/rke2")
 
 
@@ -163,6 +164,7 @@ def survey(request: Mapping[str, Any]) -> dict[str, Any]:
         "throttled": read_throttled(_ask_firmware()),
         "kubernetes": any(Path(place).exists() for place in _KUBERNETES),
         "installed": Path(request["installed"]).exists(),
+        "pi_kernel_line": _PI_KERNEL_LINE.exists(),
     }
 
 

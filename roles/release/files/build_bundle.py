@@ -28,12 +28,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.markers import Marker
-from packaging.utils import parse_wheel_filename
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.version import Version
 
 COMPONENTS = ("agent", "broker", "controller", "notify", "traces")
 FETCH_S = 900
 BUILD_S = 120
 KEPT = 3
+FETCHED = "fetched.lock"
 _TARGET = re.compile(r"(?P<machine>aarch64|x86_64)-cp(?P<major>3)(?P<minor>\d{2})-(?P<parts>[a-z]+(?:\+[a-z]+)*)")
 # Newest first, as pip wants each that may serve spelled out.
 _LIBCS = ("2_36", "2_35", "2_34", "2_31", "2_28", "2_27", "2_26", "2_24", "2_17")
@@ -163,19 +166,51 @@ def fetch_wheels(root: Path, target: Target, out: Path) -> Path:
     version = f"--python-version={target.python[0]}.{target.python[1]}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--require-hashes", "--prefer-binary", "--implementation=cp", version, *platforms]
+    wanted = lock_lines(root, target)
     with tempfile.TemporaryDirectory(prefix="half-", dir=wheelhouse.parent) as scratch:
         half = Path(scratch) / "wheels"
-        lock = Path(scratch) / "fetch.lock"
-        lock.write_text("\n".join(lock_lines(root, target)) + "\n", "utf-8")
-        _run([*command, "--dest", str(half), "--requirement", str(lock)], FETCH_S)
-        for source in half.glob("*.tar.gz"):
-            build_pure(source)
+        half.mkdir()
+        missing = share_wheels(wanted, list_siblings(wheelhouse.parent, target), half)
+        if missing:
+            lock = Path(scratch) / FETCHED
+            lock.write_text("\n".join(missing) + "\n", "utf-8")
+            _run([*command, "--dest", str(half), "--requirement", str(lock)], FETCH_S)
+            for source in half.glob("*.tar.gz"):
+                build_pure(source)
+        (half / FETCHED).write_text("\n".join(wanted) + "\n", "utf-8")
         try:
             half.rename(wheelhouse)
         except OSError:
             if not wheelhouse.exists():  # another run was faster; both fetched the same
                 raise
     return wheelhouse
+
+
+def list_siblings(wheelhouses: Path, target: Target) -> list[Path]:
+    """Return the wheelhouses of other kinds of node with the same machine and Python."""
+    name = f"{target.machine}-cp{target.python[0]}{target.python[1]}-*"
+    return sorted(path for path in wheelhouses.glob(name) if (path / FETCHED).exists())
+
+
+def share_wheels(wanted: Iterable[str], siblings: Iterable[Path], to: Path) -> list[str]:
+    """Take over the wheels that were fetched for other kinds of node; return the lines that are still to be fetched.
+
+    What was fetched for the same line of a lock had one of the same hashes.
+    """
+    at_hand = {}
+    for sibling in siblings:
+        wheels = {parse_wheel_filename(wheel.name)[:2]: wheel for wheel in sibling.glob("*.whl")}
+        for line in (sibling / FETCHED).read_text("utf-8").splitlines():
+            requirement = Requirement(line.partition(" ")[0])
+            [pinned] = requirement.specifier
+            at_hand[line] = wheels[canonicalize_name(requirement.name), Version(pinned.version)]
+    missing = []
+    for line in wanted:
+        if line in at_hand:
+            os.link(at_hand[line], to / at_hand[line].name)
+        else:
+            missing.append(line)
+    return missing
 
 
 def build_pure(source: Path) -> None:
