@@ -80,7 +80,7 @@ def test_any_bytes_under_any_headers_get_an_answer_and_the_ledger_stays_exact(si
         async with Bus.connect(load_context(simulated.told["context"]), name="fuzz") as bus:
             loop = asyncio.get_running_loop()
 
-            @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+            @settings(max_examples=200, suppress_health_check=list(HealthCheck))
             @given(
                 st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: JPEG[:200] + tail),
                 st.dictionaries(

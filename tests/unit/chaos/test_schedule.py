@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.chaos.schedule import (
@@ -29,13 +29,11 @@ def draw_run(seed: int, seconds: float, agents: tuple[str, ...]) -> tuple[Fault,
     return draw(seed, agents, ("c1", "c2"), seconds=seconds)
 
 
-@settings(deadline=None)  # machines are loaded
 @given(seeds, lengths, names)
 def test_a_seed_always_draws_the_same_faults(seed: int, seconds: float, agents: tuple[str, ...]) -> None:
     assert draw_run(seed, seconds, agents) == draw_run(seed, seconds, agents)
 
 
-@settings(deadline=None)  # machines are loaded
 @given(seeds, lengths, names)
 def test_the_end_of_a_run_is_left_in_peace(seed: int, seconds: float, agents: tuple[str, ...]) -> None:
     faults = draw_run(seed, seconds, agents)
@@ -43,7 +41,6 @@ def test_the_end_of_a_run_is_left_in_peace(seed: int, seconds: float, agents: tu
     assert all(fault.until <= seconds - LAST_S + 0.01 for fault in faults)
 
 
-@settings(deadline=None)  # machines are loaded
 @given(seeds, lengths, names)
 def test_somebody_of_each_kind_is_always_awake(seed: int, seconds: float, agents: tuple[str, ...]) -> None:
     faults = draw_run(seed, seconds, agents)
@@ -53,7 +50,6 @@ def test_somebody_of_each_kind_is_always_awake(seed: int, seconds: float, agents
         assert not asleep.issuperset(("c1", "c2"))
 
 
-@settings(deadline=None)  # machines are loaded
 @given(seeds, lengths, names)
 def test_only_freezes_last_and_all_are_of_somebody_there(seed: int, seconds: float, agents: tuple[str, ...]) -> None:
     for fault in draw_run(seed, seconds, agents):
@@ -72,7 +68,6 @@ def test_only_the_kinds_that_were_asked_for_are_drawn(seed: int, kinds: list[Kin
     assert {fault.kind for fault in faults} <= {*kinds}
 
 
-@settings(deadline=None)  # machines are loaded
 @given(seeds, st.sampled_from(Kind), st.integers(1, 60), names)
 def test_a_drill_repeats_one_kind_and_lets_each_be_over_before_the_next(
     seed: int, kind: Kind, count: int, agents: tuple[str, ...]

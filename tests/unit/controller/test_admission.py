@@ -78,7 +78,7 @@ def test_jobs_and_requests_keep_their_share_under_a_flood_of_frames() -> None:
     run_virtually(main())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(0, 0.2), st.sampled_from(Rank)), min_size=1, max_size=80))
 def test_whatever_comes_in_whatever_order_every_rank_is_served_to_the_last(arrivals: list[tuple[float, Rank]]) -> None:
     async def main() -> None:

@@ -246,7 +246,7 @@ node_sets = st.lists(st.tuples(st.floats(0.005, 1.0), faults), min_size=1, max_s
 arrivals = st.lists(st.tuples(st.floats(0, 0.3), st.floats(0.05, 5.0)), min_size=1, max_size=30)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(node_sets, arrivals, st.floats(0.1, 2.0))
 def test_every_frame_of_any_schedule_ends_exactly_once_and_within_its_deadline(
     node_set: list[tuple[float, list[str | None]]], schedule: list[tuple[float, float]], beat: float

@@ -73,21 +73,21 @@ def test_without_a_smaller_model_that_rung_is_left_out_both_ways() -> None:
     assert found[-1] is Rung.FULL
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.floats(0, 20), st.integers(10, 120))
 def test_it_returns_to_the_top_when_the_capacity_returns(low: float, until: int) -> None:
     found = rungs(live(lambda now: low if now < until else 20.0, until + 700))
     assert found[-1] is Rung.FULL
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.floats(0, 20))
 def test_at_a_constant_capacity_it_settles(capacity: float) -> None:
     found = rungs(live(lambda _: capacity, 3600))
     assert changes(found[-1800:]) <= 2 * 1800 / MAX_UP_S + 2
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32), fallback=st.booleans())
 def test_under_any_noise_a_step_down_needs_seconds_and_a_step_up_needs_more(
     seed: int,

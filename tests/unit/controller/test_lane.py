@@ -140,7 +140,7 @@ pauses = st.lists(st.tuples(st.floats(0, 0.6), st.sampled_from(["offer", "offer"
 faults = st.lists(st.sampled_from([None, None, "gone", "broken", "draining", "bad_image", "silent"]), max_size=10)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.floats(0.01, 1.0), faults), max_size=3), pauses, st.floats(0.05, 3.0))
 def test_offered_equals_the_ends_for_any_schedule_of_frames_faults_and_stops(
     nodes: list[tuple[float, list[str | None]]], moves: list[tuple[float, str]], deadline_s: float

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -138,7 +138,6 @@ ENDS = st.sampled_from(
 )
 
 
-@settings(deadline=None)  # machines are loaded
 @given(st.lists(st.tuples(st.sampled_from(["door", "yard"]), ENDS), max_size=30))
 def test_in_a_scrape_the_frames_offered_are_those_ended_and_those_open(
     frames: list[tuple[str, tuple[End, str] | None]],

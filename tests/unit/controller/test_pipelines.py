@@ -222,7 +222,7 @@ staffs = st.lists(st.lists(st.tuples(st.floats(0.005, 0.5), faults), min_size=1,
 arrivals = st.lists(st.tuples(st.floats(0, 0.3), st.floats(0.05, 5.0)), min_size=1, max_size=20)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(staffs, arrivals, st.floats(0.1, 2.0))
 def test_every_frame_of_any_schedule_ends_once_and_gives_all_its_slots_back(
     staff: list[list[tuple[float, list[str | None]]]], schedule: list[tuple[float, float]], beat: float

@@ -187,7 +187,7 @@ def test_a_classifier_has_no_tiles() -> None:
     run_virtually(main())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.lists(st.sampled_from([None, *FAULTS, "silent"]), max_size=6), min_size=1, max_size=4),
     st.floats(0, 3),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.examination.judge import judge
@@ -131,7 +131,6 @@ def test_an_edge_tpu_is_found_in_sysfs_with_its_speed(tmp_path: Path) -> None:
     assert read_accelerators(tmp_path) == (UsbAccelerator("2-1", "18d1:9302", 5000, accessible=True),)
 
 
-@settings(deadline=None)  # machines are loaded
 @given(st.lists(st.floats(0, 10), max_size=200))
 def test_the_99th_percentile_leaves_one_in_a_hundred_above(values: list[float]) -> None:
     found = percentile99(values)

@@ -44,7 +44,7 @@ def inflict(world: LeaseWorld, kind: str, who: int, seconds: float) -> None:
             world.store.paused_until = until
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     controllers=st.integers(2, 3),
     seed=st.integers(0, 2**32),
@@ -87,7 +87,7 @@ def run_hard_schedules(number: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32), controllers=st.integers(1, 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_nothing_is_lost_while_nothing_fails(seed: int, controllers: int) -> None:
     world = LeaseWorld(controllers, seed, lambda _world: None)
     world.run(3)
@@ -106,7 +106,7 @@ def acts(world: LeaseWorld, actor: Actor) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_controller_that_dies_is_ended_by_the_other_in_less_than_three_seconds(seed: int) -> None:
     world = LeaseWorld(2, seed, nobody_acts_on_an_ended_session)
     world.run(10)
@@ -116,7 +116,7 @@ def test_a_controller_that_dies_is_ended_by_the_other_in_less_than_three_seconds
 
 
 @given(seed=st.integers(0, 2**32), delay_s=st.sampled_from([0.02, 0.1]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_who_outlives_another_acts_all_the_while(seed: int, delay_s: float) -> None:
     world = LeaseWorld(2, seed, lambda _world: None)
     world.delay_s = delay_s
@@ -129,7 +129,7 @@ def test_who_outlives_another_acts_all_the_while(seed: int, delay_s: float) -> N
 
 
 @given(seed=st.integers(0, 2**32), controllers=st.integers(1, 4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_lease_is_written_hardly_oftener_than_once_a_second_while_all_is_well(seed: int, controllers: int) -> None:
     world = LeaseWorld(controllers, seed, lambda _world: None)
     world.run(10)
@@ -139,7 +139,7 @@ def test_a_lease_is_written_hardly_oftener_than_once_a_second_while_all_is_well(
 
 
 @given(seed=st.integers(0, 2**32), controllers=st.integers(1, 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_everyone_goes_on_while_jetstream_looks_for_a_leader(seed: int, controllers: int) -> None:
     world = LeaseWorld(controllers, seed, everyone_acts_from(5))
     world.at(10, lambda: inflict(world, "pause", 0, 8.0))
@@ -152,7 +152,7 @@ def everyone_acts_from(start: float) -> Callable[[LeaseWorld], None]:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_frozen_controller_is_ended_and_begins_anew_after_the_thaw(seed: int) -> None:
     world = LeaseWorld(2, seed, nobody_acts_on_an_ended_session)
     world.at(10, lambda: inflict(world, "freeze", 0, 10.0))
@@ -164,7 +164,7 @@ def test_a_frozen_controller_is_ended_and_begins_anew_after_the_thaw(seed: int) 
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_controller_alone_outlives_ten_seconds_without_a_broker_but_not_twenty(seed: int) -> None:
     world = LeaseWorld(1, seed, lambda _world: None)
     world.run(5)

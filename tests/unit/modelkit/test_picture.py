@@ -136,7 +136,6 @@ def test_what_is_no_picture_is_refused_with_bad_image(data: bytes) -> None:
 
 @pytest.mark.parametrize("data", [JPEG, PNG], ids=["jpeg", "png"])
 @given(share=st.floats(0, 0.99))
-@settings(deadline=None)
 def test_a_truncated_picture_is_refused_at_any_point(data: bytes, share: float) -> None:
     # A JPEG's last two bytes only say that it ends; what they follow is whole.
     with pytest.raises(BadImageError):
@@ -145,7 +144,7 @@ def test_a_truncated_picture_is_refused_at_any_point(data: bytes, share: float) 
 
 @pytest.mark.parametrize("data", [JPEG, PNG], ids=["jpeg", "png"])
 @given(st.data())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_changed_bytes_give_a_picture_or_a_typed_error(data: bytes, draw: st.DataObject) -> None:
     changed = bytearray(data)
     for at in draw.draw(st.lists(st.integers(0, len(data) - 1), min_size=1, max_size=8)):

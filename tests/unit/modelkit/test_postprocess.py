@@ -5,7 +5,7 @@ import warnings
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -186,7 +186,6 @@ floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
     st.sampled_from(["none", "sigmoid"]),
     st.floats(0, 1),
 )
-@settings(deadline=None)
 def test_any_finite_raw_output_gives_boxes_inside_the_picture(
     boxes: np.ndarray, scores: np.ndarray, activation: str, threshold: float
 ) -> None:
@@ -208,7 +207,6 @@ def test_any_finite_raw_output_gives_boxes_inside_the_picture(
     arrays.arrays(np.float32, (1, 3), elements=floats),
     arrays.arrays(np.float32, (1,), elements=floats),
 )
-@settings(deadline=None)
 def test_any_finite_postprocessed_output_gives_boxes_or_a_typed_error(
     boxes: np.ndarray, classes: np.ndarray, scores: np.ndarray, count: np.ndarray
 ) -> None:

@@ -52,7 +52,6 @@ def test_gray_is_the_luma_of_the_picture() -> None:
     step=st.floats(1e-4, 10),
     zero=st.integers(-128, 255),
 )
-@settings(deadline=None)
 def test_the_integer_path_equals_quantising_the_real_value(
     dtype: type, mean: float, scale: float, step: float, zero: int
 ) -> None:
@@ -151,7 +150,7 @@ def test_a_scaled_decode_gives_nearly_the_tensor_of_a_full_one(resize: str) -> N
 
 
 @given(st.integers(1, 40), st.integers(1, 40), specs)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_every_picture_fills_every_input(width: int, height: int, wanted: InputSpec) -> None:
     tensor = prepare_input(flat(width, height, (255, 255, 255)), wanted)
     assert wanted.shape == tensor.shape

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.board import compose, slug
@@ -107,7 +107,6 @@ def test_discovery_can_be_left_out() -> None:
     }  # fmt: skip
 
 
-@settings(deadline=None)  # machines are loaded
 @given(st.sets(st.text(min_size=1, max_size=20), max_size=8))
 def test_labels_become_names_that_differ_and_can_stand_in_a_template(labels: set[str]) -> None:
     names = {slug(label) for label in labels}

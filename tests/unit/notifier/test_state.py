@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.notice import Notice
@@ -65,7 +65,6 @@ def test_without_patience_everything_is_told_at_once() -> None:
     ]  # fmt: skip
 
 
-@settings(deadline=None)  # machines are loaded
 @given(
     st.lists(st.tuples(st.floats(0.1, 10), st.sets(st.sampled_from([BLIND, HOT, DRAINED]))), max_size=40),
     st.floats(0, 10),

@@ -100,7 +100,7 @@ def chains(draw: st.DrawFn) -> Problem:
     return Problem(workload=work, nodes=nodes, wire=draw(st.sampled_from(Precision)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(chains(), st.sampled_from([Objective.THROUGHPUT, Objective.LATENCY]))
 def test_what_is_coded_gains_by_it_and_each_hop_that_is_needs_it(given_problem: Problem, objective: Objective) -> None:
     try:

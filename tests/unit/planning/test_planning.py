@@ -104,7 +104,7 @@ def value(plan: Plan) -> float:
             return prediction.memory_bytes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(problems())
 def test_no_layout_of_a_small_cluster_gives_more_frames_than_the_plan(problem: Problem) -> None:
     plan, best = attempt(problem, Objective.THROUGHPUT), most_frames(problem)
@@ -117,7 +117,7 @@ def test_no_layout_of_a_small_cluster_gives_more_frames_than_the_plan(problem: P
         assert broken_rules(problem, plan.chosen.pipelines) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(problems(most_nodes=4, most_segments=4))
 def test_no_layout_of_a_small_cluster_is_quicker_or_smaller_than_the_plan(problem: Problem) -> None:
     for objective, best in ((Objective.LATENCY, least_seconds(problem)), (Objective.MEMORY, least_bytes(problem))):
@@ -128,7 +128,7 @@ def test_no_layout_of_a_small_cluster_is_quicker_or_smaller_than_the_plan(proble
             assert broken_rules(problem, plan.chosen.pipelines) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(problems())
 def test_the_heuristic_keeps_the_rules_and_the_optimum_lies_between_it_and_its_bound(problem: Problem) -> None:
     with patch.object(planner, "EXACT_NODES", dict.fromkeys(Objective, 0)):
@@ -150,7 +150,7 @@ def test_the_heuristic_keeps_the_rules_and_the_optimum_lies_between_it_and_its_b
         )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(problems())
 def test_every_alternative_keeps_the_rules_and_none_is_better(problem: Problem) -> None:
     for objective in Objective:

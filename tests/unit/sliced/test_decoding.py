@@ -31,7 +31,7 @@ def make_ramp() -> np.ndarray:
 JPEG = encode_jpeg(make_ramp(), quality=98)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 280), st.integers(0, 200), st.integers(1, 320), st.integers(1, 240))
 def test_a_tile_shows_its_part_of_the_picture_at_whatever_scale_it_was_decoded(
     x0: int, y0: int, width: int, height: int

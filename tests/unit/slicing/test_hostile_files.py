@@ -165,7 +165,7 @@ def values(kind: str) -> st.SearchStrategy[Value]:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(["Tensor", "Operator", "SubGraph", "SignatureDef", "Buffer", "OperatorCode"]).flatmap(tables))
 def test_what_is_written_is_read_back(table: Table) -> None:
     data = write_table(table, IDENTIFIER)

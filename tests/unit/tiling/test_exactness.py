@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelkit.slicing import read_graph
@@ -109,7 +109,7 @@ def build(chosen: list[Layer], height: int, width: int, *, int8: bool) -> bytes:
 
 
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(chosen=layers, height=st.integers(5, 24), width=st.integers(5, 20), grid=grids, share=st.floats(0, 1))
 def test_parts_together_give_what_the_whole_gives(  # noqa: PLR0917 - drawn
     int8: bool,  # noqa: FBT001 - a case

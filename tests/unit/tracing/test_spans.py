@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.tracing.open import open_tracer
@@ -84,7 +84,6 @@ def test_a_failure_is_the_frame_and_its_wait_with_the_reason() -> None:
 MS = st.floats(0, 1000)
 
 
-@settings(deadline=None)  # machines are loaded
 @given(st.lists(st.tuples(MS, MS, MS), min_size=1, max_size=5), MS, MS)
 def test_spans_lie_within_their_parents_and_never_end_before_they_begin(
     stages: list[tuple[float, float, float]], wait: float, around: float

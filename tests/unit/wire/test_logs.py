@@ -6,7 +6,7 @@ import logging
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wire.logs import LineFormatter, find_priority
@@ -43,7 +43,6 @@ def test_a_traceback_stays_on_its_line() -> None:
     assert "ValueError" in line
 
 
-@settings(deadline=None)  # machines are loaded
 @given(st.text(), st.text())
 def test_whatever_is_logged_is_one_line_for_the_journal(text: str, value: str) -> None:
     line = LineFormatter(timestamp=False, priorities=True).format(make_record(text, value=value))

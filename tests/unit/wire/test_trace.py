@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wire.headers import Hop, WorkOrder
@@ -41,7 +41,6 @@ def test_a_later_version_may_say_more() -> None:
     assert parse_traceparent(f"01-{TRACE}-{SPAN}-01-more") == TraceContext(TRACE, SPAN, sampled=True)
 
 
-@settings(deadline=None)  # machines are loaded
 @given(st.text(max_size=80))
 def test_any_text_is_a_context_or_none(text: str) -> None:
     found = parse_traceparent(text)
@@ -49,7 +48,6 @@ def test_any_text_is_a_context_or_none(text: str) -> None:
     assert found is None or parse_traceparent(found.to_header()) == found
 
 
-@settings(deadline=None)  # machines are loaded
 @given(HEX, st.booleans())
 def test_a_context_survives_its_header(trace_id: str, sampled: bool) -> None:  # noqa: FBT001 - hypothesis gives it
     context = TraceContext(trace_id, SPAN, sampled)
@@ -62,7 +60,6 @@ def test_the_headers_name_is_found_in_any_case() -> None:
     assert find_traceparent({}) is None
 
 
-@settings(deadline=None)  # machines are loaded
 @given(HEX, st.floats(0, 1), st.floats(0, 1))
 def test_what_is_sampled_at_a_low_share_is_sampled_at_a_higher_one(trace_id: str, one: float, other: float) -> None:
     low, high = sorted((one, other))
