@@ -27,6 +27,7 @@ _COMMANDS = {
     "infer": ("infer", "infer", "Ask a model about pictures."),
     "jobs": ("jobs", "jobs", "List, show, export, cancel and retry durable jobs."),
     "local": ("local", "local", "Run a cluster on this machine until Ctrl-C."),
+    "logs": ("logs", "logs", "Print what nodes and controllers logged last, in order of time."),
     "model": ("models", "model", "Build, add, push, list and remove models."),
     "nodes": ("nodes", "nodes", "List the nodes; drain and undrain one."),
     "plan": ("plan", "plan", "Say where each part of a model should run, and have it so."),

@@ -12,17 +12,21 @@ import sys
 from controller.controller import Controller
 from controller.leases.place import Place
 from controller.settings import Settings, parse_settings
+from wire import subjects
 from wire.bus.patient import connect_patiently
 from wire.context import load_context
 from wire.errors import BrambleError
+from wire.logbook import Logbook, answer_logs
 from wire.logs import configure_logging
 from wire.systemd import Notifier
 
 _log = logging.getLogger("bramble.controller")
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, book: Logbook) -> None:
     """Run a controller until a signal asks it to stop; a server that is not there yet is waited for.
+
+    ``book`` is what is told of the log.
 
     Raises:
         BrambleError: the context cannot be read, or the server has no JetStream.
@@ -38,6 +42,7 @@ async def serve(settings: Settings) -> None:
         if bus is not None:
             place = Place(settings.id, context.servers)
             try:
+                await answer_logs(bus.control, subjects.CONTROLLER_LOGS.build(controller=settings.id), book)
                 controller = await Controller.open(settings, bus, notifier, place=place.name)
                 await _run_until(stop, controller)
             finally:
@@ -59,9 +64,10 @@ async def _run_until(stop: asyncio.Event, controller: Controller) -> None:
 def main() -> None:
     """Run the program."""
     settings = parse_settings()
-    configure_logging(settings.log_level, journal=settings.journal)
+    book = Logbook()
+    configure_logging(settings.log_level, journal=settings.journal, book=book)
     try:
-        asyncio.run(serve(settings))
+        asyncio.run(serve(settings, book))
     except BrambleError as error:
         _log.critical(error.message, extra={"action": "start", "code": error.code, "remedy": error.remedy})
         sys.exit(3)

@@ -12,6 +12,7 @@ from edge_agent.examination.page import run_doctor
 from edge_agent.pipeline import StuckError
 from edge_agent.settings import parse_settings
 from wire.errors import BrambleError
+from wire.logbook import Logbook
 from wire.logs import configure_logging
 
 FAILED = 1
@@ -35,8 +36,9 @@ def run(arguments: list[str]) -> int:
         if arguments[:1] == ["doctor"]:
             return run_doctor(arguments[1:], environ=os.environ)
         settings = parse_settings(arguments, environ=os.environ)
-        configure_logging(settings.log_level, journal=settings.journal)
-        asyncio.run(run_agent(settings))
+        book = Logbook()
+        configure_logging(settings.log_level, journal=settings.journal, book=book)
+        asyncio.run(run_agent(settings, book))
     except BrambleError as error:
         print(f"error: {error}\nremedy: {error.remedy or 'see the log'}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return FAILED

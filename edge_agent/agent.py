@@ -20,11 +20,13 @@ from edge_agent.profiler import Profiler
 from edge_agent.reconciler import Reconciler
 from edge_agent.settings import Settings
 from edge_agent.worker import Worker
+from wire import subjects
 from wire.bus import Bus
 from wire.bus.patient import connect_patiently
 from wire.context import load_context
 from wire.errors import NotAuthorisedError
 from wire.heap import trim_regularly
+from wire.logbook import Logbook, answer_logs
 from wire.systemd import READY, STOPPING, WATCHDOG, Notifier
 
 BACKGROUND_THREADS = 2  # one loads a model while the other reads the machine's health
@@ -38,8 +40,8 @@ class TaskEndedError(RuntimeError):
     """A task that should never end did: the agent cannot go on as if nothing had happened."""
 
 
-async def run_agent(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT.
+async def run_agent(settings: Settings, book: Logbook) -> None:
+    """Run until SIGTERM or SIGINT; ``book`` is what is told of the log.
 
     Raises:
         BrambleError: the settings cannot work on this node.
@@ -60,6 +62,7 @@ async def run_agent(settings: Settings) -> None:
     notifier = Notifier(os.environ)
     async with connect_patiently(context, name=f"agent-{settings.node}", notifier=notifier, stop=stop) as bus:
         if bus is not None:
+            await answer_logs(bus.control, subjects.NODE_LOGS.build(node=settings.node), book)
             await _serve(settings, bus, loader, notifier, stop)
 
 

@@ -29,6 +29,7 @@ from tui.screens.findings import FindingsScreen
 from tui.screens.help import HelpScreen, list_keys
 from tui.screens.jobs import BatchScreen, JobsScreen
 from tui.screens.jump import JumpScreen
+from tui.screens.log_lines import LogsScreen, ProgramLogsScreen
 from tui.screens.logs import EventsScreen, ResultsScreen
 from tui.screens.model import ModelScreen
 from tui.screens.node import NodeScreen
@@ -44,7 +45,7 @@ from tui.widgets.board_table import BoardTable
 from wire.cameras import CameraConfig
 from wire.errors import BrambleError
 
-_DETAILS = (NodeScreen, CameraScreen, ModelScreen, BatchScreen)
+_DETAILS = (NodeScreen, CameraScreen, ModelScreen, BatchScreen, ProgramLogsScreen)
 
 _DIALOGUES = (AddCameraScreen, ConfirmScreen, HelpScreen, JumpScreen, PlanScreen)
 
@@ -81,6 +82,7 @@ class TopApp(App[None]):
         "events": EventsScreen,
         "results": ResultsScreen,
         "trends": TrendsScreen,
+        "logs": LogsScreen,
     }
     DEFAULT_MODE = "overview"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -255,6 +257,8 @@ class TopApp(App[None]):
                 return CameraScreen(target.name, colour=self._colour, graphics=self._graphics)
             case "batch":
                 return BatchScreen(target.name)
+            case "logs":
+                return ProgramLogsScreen(target.name)
             case _:
                 return ModelScreen(target.name)
 

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from tui.actions import Action
 from tui.asking import ask, raise_if_down
 from tui.deeds import ask_for_plan, carry_out
+from tui.log_tap import LogTap
 from tui.results_tap import ResultsTap
 from tui.shelves import Shelves
 from tui.source import Put
@@ -53,6 +54,7 @@ class LiveFeed:
         self._hurry = asyncio.Event()
         self._changed = asyncio.Event()
         self._wished = asyncio.Event()
+        self._sought = asyncio.Event()
         self._wants = Wants()
         self._bus: Bus | None = None
 
@@ -81,6 +83,7 @@ class LiveFeed:
             self._wants = wants
             self._changed.set()
             self._wished.set()
+            self._sought.set()
 
     def hurry(self) -> None:
         """Try to connect now."""
@@ -115,18 +118,20 @@ class LiveFeed:
         """Ask every second until the connection is lost, which ends in a BusError."""
         self._bus = bus
         shelves = Shelves(bus, put, lambda: self._wants, self._wished)
+        logs = LogTap(bus, put, lambda: self._wants, self._sought)
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             tap = ResultsTap(bus, put)
             stack.push_async_callback(tap.close)
             for family in (subjects.NODE_EVENT, subjects.CAMERA_EVENT, subjects.MODEL_EVENT):
                 await bus.control.subscribe(family.wildcard(), _make_event_handler(family, put))
             tasks.create_task(shelves.run(), name="shelves")
+            tasks.create_task(logs.run(), name="logs")
             while True:
                 heed_cancellation()
                 self._changed.clear()
                 due = self._clock() + PERIOD_S
                 await tap.follow(self._wants)
-                await asyncio.gather(_take_status(bus, put), _take_picture(bus, self._wants.picture, put))
+                await asyncio.gather(_take_status(bus, logs.pass_on), _take_picture(bus, self._wants.picture, put))
                 await self._wait(self._changed, due - self._clock())
 
     async def _wait(self, event: asyncio.Event, seconds: float) -> None:

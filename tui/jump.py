@@ -8,9 +8,9 @@ from typing import Literal
 
 from wire.status import ClusterStatus
 
-VIEWS = ("overview", "findings", "plans", "jobs", "controllers", "events", "results", "trends")
+VIEWS = ("overview", "findings", "plans", "jobs", "controllers", "events", "results", "trends", "logs")
 
-Kind = Literal["view", "node", "camera", "model", "batch"]
+Kind = Literal["view", "node", "camera", "model", "batch", "logs"]
 
 
 @dataclass(frozen=True, slots=True)

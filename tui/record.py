@@ -1,6 +1,7 @@
 """``python -m tui.record FILE``: record a session of a real cluster for ``bramble top --demo`` to replay.
 
-Pictures are not recorded, and of the results only two a second of each camera and model.
+Pictures and logs are not recorded: logs tell of paths and addresses. Of the results
+only two a second of each camera and model are.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from tui.updates import (
     StatusTaken,
     Update,
     Wants,
+    Withheld,
 )
 from wire.errors import BadRequestError
 from wire.messages import Result
@@ -39,6 +40,7 @@ from wire.plans import PlanReport, PlanRequest
 
 WHERE = "a recorded session"
 NOTE = "recorded: only what was found is drawn"
+NO_LOGS = "a recorded session holds no logs"
 PICTURE_S = 1.0
 _WIDTH = 640
 _GROUND, _INK = (28, 34, 44), (126, 211, 133)
@@ -69,7 +71,8 @@ class Replay:
         """Return the updates that a record stands for, as the screens want them now."""
         match record:
             case StatusRecord(status=status):
-                return (StatusTaken(status), *self._draw())
+                logs = () if self._wants.logs is None else (Withheld("logs", NO_LOGS),)
+                return (StatusTaken(status), *self._draw(), *logs)
             case EventRecord(source=source, event=event):
                 return (EventTaken(source, event),)
             case JobsRecord(report=report):

@@ -14,6 +14,7 @@ from tui.updates import (
     EventTaken,
     FailuresTaken,
     JobsTaken,
+    LogsTaken,
     Lost,
     PictureMissing,
     PictureTaken,
@@ -26,6 +27,7 @@ from tui.updates import (
 )
 from wire.audit import Entry
 from wire.jobs import JobsReport
+from wire.log_reader import Mute, Told, merge_lines
 from wire.messages import Result
 from wire.status import ClusterStatus
 
@@ -33,6 +35,7 @@ LOG_LINES = 500
 RESULTS = 300
 POINTS = 600
 ENTRIES = 300
+PROGRAM_LINES = 1000
 STALE_S = 3.0
 """A status older than this is shown as stale; it comes once a second."""
 
@@ -83,6 +86,9 @@ class Dashboard:
     jobs: JobsReport | None = None
     failures: FailuresTaken | None = None
     record: tuple[Entry, ...] = ()  # oldest first
+    lines: tuple[Told, ...] = ()  # what programs logged, oldest first
+    lost_lines: int = 0  # that programs no longer had when they were asked
+    mute: tuple[Mute, ...] = ()  # programs that did not tell their log
     withheld: tuple[Withheld, ...] = ()  # what cannot be had now
 
     def waited(self, now: float) -> float:
@@ -102,7 +108,7 @@ class Dashboard:
         return self.status is None or self.connection.phase is not Phase.CONNECTED or self.waited(now) > STALE_S
 
 
-def fold(board: Dashboard, update: Update, now: float) -> Dashboard:  # noqa: C901, PLR0911 - one arm an update
+def fold(board: Dashboard, update: Update, now: float) -> Dashboard:  # noqa: C901, PLR0911, PLR0912 - one arm an update
     """Return the state after an update; ``now`` is the monotonic clock's seconds."""
     match update:
         case StatusTaken(status):
@@ -128,6 +134,14 @@ def fold(board: Dashboard, update: Update, now: float) -> Dashboard:  # noqa: C9
             known = {entry.previous for entry in board.record}  # after a lost connection some are read again
             fresh = tuple(entry for entry in entries if entry.previous not in known)
             return replace(board, record=(board.record + fresh)[-ENTRIES:], withheld=_without(board, "record"))
+        case LogsTaken(reading):
+            return replace(
+                board,
+                lines=merge_lines((*board.lines, *reading.lines), PROGRAM_LINES) if reading.lines else board.lines,
+                lost_lines=board.lost_lines + sum(count for _, count in reading.lost),
+                mute=reading.mute,
+                withheld=_without(board, "logs"),
+            )
         case Withheld(what):
             return replace(board, withheld=(*_without(board, what), update))
         case Refused(subject, reason):

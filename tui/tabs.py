@@ -29,8 +29,11 @@ def lay_tabs(names: Sequence[str], current: str, width: int) -> tuple[Tab, ...]:
         tabs = _lay(names, names, gap)
         if tabs[-1].end + 1 <= width:
             return tabs
-    room = (width - 2 - len(current)) // max(1, len(names) - 1) - 3
-    return _lay(names, [name if name == current else name[: max(0, room)] for name in names], 1)
+    for room in range(max(map(len, names)), 0, -1):
+        tabs = _lay(names, [name if name == current else name[:room] for name in names], 1)
+        if tabs[-1].end + 1 <= width:
+            return tabs
+    return _lay(names, [name if name == current else "" for name in names], 1)
 
 
 def find_tab(tabs: Sequence[Tab], column: int) -> Tab | None:

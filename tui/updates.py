@@ -7,6 +7,7 @@ from typing import Literal
 
 from wire.audit import Entry
 from wire.jobs import JobOutcome, JobsReport
+from wire.log_reader import Reading
 from wire.messages import Event, Result
 from wire.status import ClusterStatus
 
@@ -99,10 +100,17 @@ class EntriesTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class LogsTaken:
+    """What programs logged since they were asked last."""
+
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
 class Withheld:
     """Something that a screen wants cannot be had now, and why; empty once it can."""
 
-    what: Literal["jobs", "failures", "record"]
+    what: Literal["jobs", "failures", "record", "logs"]
     reason: str
 
 
@@ -126,6 +134,7 @@ Update = (
     | JobsTaken
     | FailuresTaken
     | EntriesTaken
+    | LogsTaken
     | Withheld
     | Refused
 )
@@ -141,3 +150,4 @@ class Wants:
     jobs: bool = False  # the batches
     batch: str | None = None  # failures of this batch
     record: bool = False
+    logs: str | None = None  # what this program logs, such as ``node/pi1``; empty: all of them

@@ -43,7 +43,7 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
         fields: dict[str, Any] = {"level": record.levelname.lower(), "msg": record.getMessage()}
-        fields |= {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+        fields |= list_fields(record)
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         line = " ".join(f"{key}={_quote(value)}" for key, value in fields.items())
@@ -57,17 +57,23 @@ class LineFormatter(logging.Formatter):
         return f"\x1b[{colour}m{line}\x1b[0m" if colour else line
 
 
+def list_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what a record was given as ``extra=``."""
+    return {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+
+
 def find_priority(level: int) -> int:
     """Return syslog's priority for a level of Python's logging: the more urgent, the lower."""
     return next((priority for least, priority in _PRIORITIES if level >= least), 7)
 
 
-def configure_logging(level: str, *, journal: bool) -> None:
-    """Send the root logger's records to standard error.
+def configure_logging(level: str, *, journal: bool, book: logging.Handler | None = None) -> None:
+    """Send the root logger's records to standard error, and into a book that keeps the last of them.
 
     Args:
         level: a level's name, such as ``info``.
         journal: True where a journal stamps each line itself.
+        book: a :class:`wire.logbook.Logbook`; None: none is kept.
 
     """
     handler = logging.StreamHandler(sys.stderr)
@@ -75,4 +81,4 @@ def configure_logging(level: str, *, journal: bool) -> None:
     priorities = journal and "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty()
     colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     handler.setFormatter(LineFormatter(timestamp=not journal, priorities=priorities, colours=colours))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[handler, *([book] if book else [])], force=True)

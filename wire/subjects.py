@@ -69,6 +69,7 @@ HEARTBEAT = Subject("node.{node}.heartbeat", "a node's health, once a second")
 NODE_EVENT = Subject("node.{node}.event.{kind}", "what happened on a node")
 NODE_COMMAND = Subject("node.{node}.command.{verb}", "drain and undrain a node; have it time a model, or prove it anew")
 NODE_PROBE = Subject("node.{node}.probe", "a payload of any kind, answered with as many bytes as asked: times a link")
+NODE_LOGS = Subject("node.{node}.logs", "asked of a node: the last lines of its log")
 
 CAMERA_STATUS = Subject("camera.{camera}.status", "a camera's state and ledger, once a second")
 CAMERA_EVENT = Subject("camera.{camera}.event.{kind}", "what happened to a camera")
@@ -77,6 +78,7 @@ MODEL_EVENT = Subject("model.{model}.event.{kind}", "what happened to a model: c
 CONTROLLER_HEARTBEAT = Subject("controller.{controller}.heartbeat", "a controller's sign of life to the others")
 CONTROLLER_STATUS = Subject("controller.{controller}.status", "a controller's duties and ledger, once a second")
 CONTROLLER_EVENT = Subject("controller.{controller}.event.{kind}", "what happened to a controller or the cluster")
+CONTROLLER_LOGS = Subject("controller.{controller}.logs", "asked of a controller: the last lines of its log")
 CAMERA_SNAPSHOT = Subject("camera.{camera}.snapshot", "asked by controllers of the one that owns the camera")
 
 AUDIT = Subject("audit.entry", "who did what and when, each entry tied to the one before it")
@@ -96,6 +98,7 @@ TABLE: tuple[Subject, ...] = (
     NODE_EVENT,
     NODE_COMMAND,
     NODE_PROBE,
+    NODE_LOGS,
     CAMERA_STATUS,
     CAMERA_EVENT,
     MODEL_EVENT,
@@ -103,6 +106,7 @@ TABLE: tuple[Subject, ...] = (
     CONTROLLER_HEARTBEAT,
     CONTROLLER_STATUS,
     CONTROLLER_EVENT,
+    CONTROLLER_LOGS,
     AUDIT,
     CONTROL,
 )

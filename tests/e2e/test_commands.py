@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -200,3 +201,56 @@ def test_a_reader_that_has_enough_ends_a_command_without_a_traceback(simulated: 
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+def test_the_logs_of_all_programs_are_one_in_order_of_time(simulated: LocalProcess) -> None:
+    simulated.tell("nodes", "drain", "node-2")
+    simulated.tell("nodes", "undrain", "node-2")
+
+    lines = simulated.ask("logs", "-n", "500")
+
+    assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
+    assert {"node/node-1", "node/node-2", "node/node-3"} < {line["program"] for line in lines}
+    assert {line["program"].partition("/")[0] for line in lines} == {"node", "controller"}
+    told = simulated.ask("logs", "node-2", "-n", "2")
+    assert [line["fields"]["action"] for line in told] == ["drain", "undrain"]
+    plain = simulated.tell("logs", "node/node-2", "-n", "2").splitlines()
+    assert len(plain) == 2
+    assert all("node/node-2 info bramble.agent told to action=" in line for line in plain)
+    assert "\x1b" not in "".join(plain)
+
+
+def test_an_unknown_program_is_refused_with_those_that_are_near(simulated: LocalProcess) -> None:
+    done = simulated.run("logs", "nod-2")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "there is no node or controller 'nod-2'" in done.stderr
+    assert "node-2" in done.stderr.splitlines()[1]
+
+
+def test_a_program_that_does_not_answer_is_named_and_the_others_are_shown(simulated: LocalProcess) -> None:
+    done = simulated.run("logs", "node/node-1", "node/gone", "-n", "1")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 1
+    assert "node/gone does not tell its log: nobody is there" in done.stderr
+    assert simulated.run("logs", "node/gone").returncode == 1
+
+
+def test_logs_are_followed_until_ctrl_c(simulated: LocalProcess) -> None:
+    following = subprocess.Popen(
+        bramble("logs", "node-3", "-f", "--json", "-n", "1"),
+        env={**os.environ, "NATS_CONTEXT": simulated.told["context"]},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert following.stdout is not None
+        assert json.loads(following.stdout.readline())["program"] == "node/node-3"
+        simulated.tell("nodes", "drain", "node-3")
+        simulated.tell("nodes", "undrain", "node-3")
+        actions = [json.loads(following.stdout.readline())["fields"]["action"] for _ in range(2)]
+        assert actions == ["drain", "undrain"]
+        following.send_signal(signal.SIGINT)
+        _, said = following.communicate(timeout=20)
+    finally:
+        following.kill()
+    assert (following.returncode, said) == (0, "")

@@ -263,7 +263,9 @@ def test_a_broken_release_goes_back_at_the_first_node_names_it_and_costs_no_pict
     tree = tmp_path / "tree"
     shutil.copytree(bed.tree, tree)
     agent = tree / "edge_agent/agent.py"
-    agent.write_text(f"{agent.read_text()}\n\nasync def run_agent(settings: Settings) -> None:\n    {breakage}\n")
+    agent.write_text(
+        f"{agent.read_text()}\n\nasync def run_agent(settings: Settings, book: Logbook) -> None:\n    {breakage}\n"
+    )
     build_bundles(tree)
     good = find_releases(bed)
 

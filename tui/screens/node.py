@@ -10,13 +10,15 @@ from textual.containers import VerticalScroll
 
 from tui.actions import Drain, Undrain
 from tui.facts import node_facts
-from tui.messages import Ask
+from tui.jump import Target
+from tui.messages import Ask, Go
 from tui.moment import Moment
 from tui.rows.cluster import SHARD_COLUMNS, shard_rows
 from tui.rows.logs import LOG_COLUMNS, log_rows
 from tui.screens.board_screen import BoardScreen
 from tui.widgets.board_table import BoardTable
 from tui.widgets.facts_panel import FactsPanel
+from wire.log_reader import Program
 
 
 class NodeScreen(BoardScreen):
@@ -26,6 +28,7 @@ class NodeScreen(BoardScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "drain", "Drain", id="drain"),
         Binding("u", "undrain", "Undrain", id="undrain"),
+        Binding("o", "open_logs", "Its log", id="open_logs"),
         Binding("escape", "leave", "Back", id="back"),
     ]
 
@@ -56,6 +59,10 @@ class NodeScreen(BoardScreen):
             panel.facts = node_facts(found, assessment)
         self.query_one("#shards", BoardTable).board = shard_rows(found) if found else None
         self.query_one("#log", BoardTable).board = log_rows(line for line in board.log if line.source == self.node)
+
+    def action_open_logs(self) -> None:
+        """Show what its agent logs."""
+        self.post_message(Go(Target("logs", str(Program("node", self.node)))))
 
     def action_drain(self) -> None:
         """Drain this node."""

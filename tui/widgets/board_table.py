@@ -36,6 +36,7 @@ class BoardTable(ScrollView, can_focus=True):
         columns: of the table.
         widget_id: its id.
         empty: what is said in place of rows when there are none; ``board`` is None while nothing is known.
+        follows: whether a cursor on the last row stays on the last when more come, as it does at first.
 
     """
 
@@ -84,9 +85,12 @@ class BoardTable(ScrollView, can_focus=True):
             """The table."""
             return self.table
 
-    def __init__(self, title: str, columns: Sequence[Column], *, widget_id: str, empty: str = "") -> None:
+    def __init__(
+        self, title: str, columns: Sequence[Column], *, widget_id: str, empty: str = "", follows: bool = False
+    ) -> None:
         super().__init__(id=widget_id)
         self._empty = empty
+        self._follows = follows
         self._title = title
         self._columns = tuple(columns)
         self._fitted: tuple[tuple[int, int], ...] = ()
@@ -202,6 +206,7 @@ class BoardTable(ScrollView, can_focus=True):
 
     def _take(self) -> None:
         before, chosen = self._shown, self.chosen
+        at_end = self._follows and self.cursor >= len(before) - 1
         self._shown = rows = filter_rows(self.board or (), self.filter_text)
         self.border_title = (
             f"{self._title}: {len(rows)} of {len(self.board or ())}" if self.filter_text else self._title
@@ -217,7 +222,10 @@ class BoardTable(ScrollView, can_focus=True):
             if place >= len(before) or before[place] != row:
                 self._refresh_row(place)
         places = [place for place, row in enumerate(rows) if row.key == chosen]
-        self.set_reactive(BoardTable.cursor, self.validate_cursor(places[0] if places else self.cursor))
+        place = len(rows) if at_end else places[0] if places else self.cursor
+        self.set_reactive(BoardTable.cursor, self.validate_cursor(place))
+        if self._follows:
+            self._follow_cursor()
         if self.chosen != chosen:
             self.post_message(self.Moved(self))
 

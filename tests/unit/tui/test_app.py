@@ -17,6 +17,7 @@ from tui.screens.controllers import ControllersScreen
 from tui.screens.findings import FindingsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.jobs import JobsScreen
+from tui.screens.log_lines import LogsScreen, ProgramLogsScreen
 from tui.screens.logs import EventsScreen, ResultsScreen
 from tui.screens.model import ModelScreen
 from tui.screens.node import NodeScreen
@@ -47,6 +48,12 @@ WAYS = {
     "6": EventsScreen,
     "7": ResultsScreen,
     "8": TrendsScreen,
+    "9": LogsScreen,
+    "enter o": ProgramLogsScreen,
+    "enter o escape": OverviewScreen,
+    "5 o": ProgramLogsScreen,
+    "5 enter": ProgramLogsScreen,
+    "colon l o g enter": LogsScreen,
     "enter": NodeScreen,
     "tab enter": CameraScreen,
     "colon y a r enter": CameraScreen,

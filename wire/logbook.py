@@ -1,0 +1,169 @@
+"""A program's last log lines, kept in memory, so that whoever may can ask for them over NATS.
+
+A log stays on its host; this is what is left of it for those who look from elsewhere. Nothing is sent unasked.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections import deque
+from collections.abc import Iterable
+from enum import StrEnum
+from secrets import token_hex
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from wire.bus import Link, Received
+from wire.errors import BadRequestError
+from wire.logs import list_fields
+from wire.messages import Count, Message, decode, encode
+from wire.redact import redact_url
+from wire.service import error_headers
+
+MAX_LINES = 500
+MAX_BYTES = 256 << 10
+"""Of all lines together, as JSON: a page of all of them stays far below NATS' default limit of 1 MiB."""
+
+MAX_TEXT = 2000
+"""Characters of a message or a field; of what is longer the end is kept, where a traceback names the error."""
+
+INBOX = "_INBOX"
+"""How every place for answers begins: nobody has lines sent to where a program would take them for something else."""
+
+
+class LogLevel(StrEnum):
+    """How urgent a line is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """The more urgent, the higher: Python's own number."""
+        return int(logging.getLevelNamesMapping()[self.name])
+
+
+class LogLine(Message, frozen=True, omit_defaults=True):
+    """One line as it was logged, without its secrets; ``number`` counts the lines of a run from 1."""
+
+    number: Count
+    at: float  # Unix seconds, by the program's own clock
+    level: LogLevel
+    logger: str
+    text: str
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class LogRequest(Message, frozen=True, omit_defaults=True):
+    """Asks for the last ``limit`` lines of at least a level that came after line ``after`` of run ``run``."""
+
+    run: str = ""
+    after: Count = 0
+    level: LogLevel = LogLevel.INFO
+    limit: Annotated[int, Meta(ge=1, le=MAX_LINES)] = MAX_LINES
+
+
+class LogPage(Message, frozen=True):
+    """The answer, oldest line first."""
+
+    run: str  # a program that starts again counts anew
+    last: Count  # the number of the newest line there is, of whatever level
+    lost: Count  # lines after the one asked for that are not kept any more
+    lines: tuple[LogLine, ...]
+
+
+def choose_lines(lines: Iterable[LogLine], request: LogRequest, *, run: str) -> tuple[LogLine, ...]:
+    """Return the lines that a request asks for; to whoever read another run, all are new."""
+    after = request.after if request.run == run else 0
+    wanted = [each for each in lines if each.number > after and each.level.rank >= request.level.rank]
+    return tuple(wanted[-request.limit :])
+
+
+class Logbook(logging.Handler):
+    """Keeps the last lines of level INFO and above: at most MAX_LINES, and MAX_BYTES of them."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self._run = token_hex(4)
+        self._lines: deque[tuple[LogLine, int]] = deque()
+        self._bytes = 0
+        self._last = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take in a line, and let go of the oldest; logging calls it, one thread at a time."""
+        try:
+            line = describe_record(record, self._last + 1)
+        except (TypeError, ValueError):  # a message that does not fit its arguments: logging's own way to say so
+            self.handleError(record)
+            return
+        self._last = line.number
+        size = len(encode(line))
+        self._lines.append((line, size))
+        self._bytes += size
+        while len(self._lines) > MAX_LINES or self._bytes > MAX_BYTES:
+            self._bytes -= self._lines.popleft()[1]
+
+    def read(self, request: LogRequest) -> LogPage:
+        """Answer a request."""
+        self.acquire()
+        try:
+            lines, last = [line for line, _ in self._lines], self._last
+        finally:
+            self.release()
+        kept_from = lines[0].number if lines else last + 1
+        lost = max(0, kept_from - request.after - 1) if request.run == self._run else 0
+        return LogPage(run=self._run, last=last, lost=lost, lines=choose_lines(lines, request, run=self._run))
+
+
+def describe_record(record: logging.LogRecord, number: int) -> LogLine:
+    """Return a record as a line, redacted as in the log itself.
+
+    Raises:
+        TypeError: its message does not fit its arguments.
+        ValueError: likewise.
+
+    """
+    fields = {name: _clean(str(value)) for name, value in list_fields(record).items()}
+    if record.exc_info and record.exc_info[1] is not None:
+        fields["traceback"] = _clean("".join(traceback.format_exception(record.exc_info[1])).rstrip())
+    return LogLine(
+        number=number,
+        at=record.created,
+        level=find_level(record.levelno),
+        logger=record.name,
+        text=_clean(record.getMessage()),
+        fields=fields,
+    )
+
+
+def find_level(number: int) -> LogLevel:
+    """Return the level that a number of Python's logging reaches."""
+    return next((level for level in reversed(LogLevel) if number >= level.rank), LogLevel.INFO)
+
+
+def _clean(text: str) -> str:
+    """Redact before cutting: half a URL would not be seen to be one. What is no Unicode cannot be sent."""
+    whole = redact_url(text)
+    kept = whole if len(whole) <= MAX_TEXT else "…" + whole[1 - MAX_TEXT :]
+    return kept.encode("utf-8", "replace").decode()
+
+
+async def answer_logs(link: Link, subject: str, book: Logbook) -> None:
+    """Begin to answer requests on a program's own subject with what its book holds."""
+
+    async def receive(message: Received) -> None:
+        if not message.reply.startswith(INBOX):
+            return
+        try:
+            page = book.read(decode(message.data, LogRequest))
+        except BadRequestError as error:
+            await link.publish(message.reply, error.to_json(), headers=error_headers(error))
+        else:
+            await link.publish(message.reply, encode(page))
+
+    await link.subscribe(subject, receive, max_pending=16)
