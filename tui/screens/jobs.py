@@ -49,7 +49,7 @@ class JobsScreen(BoardScreen):
         table, panel = self.query_one("#batches", BoardTable), self.query_one("#detail", DetailPanel)
         report, assessment = moment.board.jobs, moment.assessment
         table.board = batch_rows(report, moment.at) if report else None
-        table.border_subtitle = printable(moment.board.why_without("jobs"))
+        table.note = printable(moment.board.why_without("jobs"))
         panel.border_title = "Queue"
         if assessment is None or assessment.status.jobs is None:
             panel.parts = (("", "not known yet"),)
@@ -117,7 +117,7 @@ class BatchScreen(BoardScreen):
         ours = board.failures.outcomes if board.failures and board.failures.batch == self.batch_name else None
         table = self.query_one("#failures", BoardTable)
         table.board = None if ours is None else failure_rows(ours)
-        table.border_subtitle = printable(board.why_without("failures"))
+        table.note = printable(board.why_without("failures"))
         self.show_detail()
 
     def on_board_table_moved(self) -> None:

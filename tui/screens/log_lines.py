@@ -53,7 +53,7 @@ class LogsScreen(BoardScreen):
             table.board = line_rows(board.lines, level=self.level, program=self.program)
         lack = describe_lack(board.mute, board.lost_lines, board.why_without("logs"), program=self.program)
         least = "" if self.level is LogLevel.INFO else f"{self.level.value} and worse"
-        table.border_subtitle = "; ".join(part for part in (least, lack) if part)
+        table.note = "; ".join(part for part in (least, lack) if part)
         self.show_detail()
 
     def action_next_level(self) -> None:

@@ -39,7 +39,7 @@ class EventsScreen(BoardScreen):
         self.query_one("#log", BoardTable).board = log_rows(moment.board.log)
         record = self.query_one("#record", BoardTable)
         record.board = record_rows(moment.board.record)
-        record.border_subtitle = printable(moment.board.why_without("record"))
+        record.note = printable(moment.board.why_without("record"))
 
 
 class ResultsScreen(BoardScreen):
@@ -61,9 +61,7 @@ class ResultsScreen(BoardScreen):
         board = moment.board
         table = self.query_one("#results", BoardTable)
         table.board = result_rows(board.results)
-        table.border_subtitle = (
-            f"{count_words(board.skipped, 'result')} came too fast to be shown" if board.skipped else ""
-        )
+        table.note = f"{count_words(board.skipped, 'result')} came too fast to be shown" if board.skipped else ""
 
     def on_board_table_opened(self, event: BoardTable.Opened) -> None:
         """Open the camera of the result."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.events import Blur, Click, Focus, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -30,6 +31,8 @@ _SEVERITY_CLASSES = {severity: f"board-table--{severity.name.lower()}" for sever
 
 class BoardTable(ScrollView, can_focus=True):
     """Rows under columns that fit the width; ``filter_text`` leaves out what does not hold its words.
+
+    ``note`` stands below the rows where there is one: why some are missing, or that they are.
 
     Args:
         title: stands in the border.
@@ -58,6 +61,7 @@ class BoardTable(ScrollView, can_focus=True):
 
     board: reactive[tuple[Row, ...] | None] = reactive(None, init=False, repaint=False)
     filter_text: reactive[str] = reactive("", init=False, repaint=False)
+    note: reactive[str] = reactive("", init=False, repaint=False)
     cursor: reactive[int] = reactive(0, init=False, repaint=False)
 
     class Opened(Message):
@@ -165,6 +169,11 @@ class BoardTable(ScrollView, can_focus=True):
     def watch_filter_text(self) -> None:
         """Draw what is let through."""
         self._take()
+
+    def watch_note(self, note: str) -> None:
+        """Show the note; without one no line is lost to it."""
+        self.border_subtitle = Content(note)  # no markup: its words may come from outside
+        self.set_class(bool(note), "-noted")
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Draw the rows that the cursor left and came to."""

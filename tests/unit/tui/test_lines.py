@@ -161,6 +161,19 @@ async def test_logs_are_asked_for_only_while_somebody_looks() -> None:
             assert source.wanted.logs == wanted
 
 
+@pytest.mark.parametrize("reason", ["nobody is there", "[Errno 111] refused [/]"])
+async def test_whose_lines_are_missing_stands_below_the_lines(reason: str) -> None:
+    app = with_logs(take(*STORY, mute=(Mute(NODE, reason),)))
+    async with app.run_test(size=(110, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("9")
+        await settle(pilot)
+        table = app.screen.query_one("#lines", BoardTable)
+        lowest = table.region.bottom - 1
+        shown = "".join(segment.text for segment in app.screen._compositor.render_strips()[lowest])
+        assert f"node/node-1: {reason}" in shown
+
+
 def test_logs(snap_compare: Compare) -> None:
     assert looks_as_before(snap_compare, with_logs(), "9", "k", size=WIDE)
 
