@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from wire.bus import Link, Received
-from wire.errors import BadRequestError
+from wire.errors import BadRequestError, BusError, NotAuthorisedError
 from wire.logs import list_fields
 from wire.messages import Count, Message, decode, encode
 from wire.redact import redact_url
@@ -32,6 +32,9 @@ MAX_TEXT = 2000
 
 INBOX = "_INBOX"
 """How every place for answers begins: nobody has lines sent to where a program would take them for something else."""
+
+
+_log = logging.getLogger("bramble.logs")
 
 
 class LogLevel(StrEnum):
@@ -154,7 +157,10 @@ def _clean(text: str) -> str:
 
 
 async def answer_logs(link: Link, subject: str, book: Logbook) -> None:
-    """Begin to answer requests on a program's own subject with what its book holds."""
+    """Begin to answer requests on a program's own subject with what its book holds.
+
+    A server whose roles are of an older release may refuse that: the program goes on without.
+    """
 
     async def receive(message: Received) -> None:
         if not message.reply.startswith(INBOX):
@@ -166,4 +172,11 @@ async def answer_logs(link: Link, subject: str, book: Logbook) -> None:
         else:
             await link.publish(message.reply, encode(page))
 
-    await link.subscribe(subject, receive, max_pending=16)
+    subscription = await link.subscribe(subject, receive, max_pending=16)
+    try:
+        await link.flush()
+    except NotAuthorisedError as error:
+        await subscription.end()
+        _log.warning("the log is told to nobody", extra={"action": "answer_logs", "error": error.message})
+    except BusError as error:  # the server comes back, and the subscription with it
+        _log.warning("the server is slow", extra={"action": "answer_logs", "error": error.message})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -13,14 +14,15 @@ import pytest
 
 from cli.local.broker import Broker
 from tests.agent_testing.running_agent import RunningAgent
+from tests.testing.configured_server import run_server
 from tui.feed import LiveFeed
 from tui.updates import LogsTaken, Update, Wants
 from wire import subjects
 from wire.bus import Bus, Received
-from wire.context import save_context
+from wire.context import Context, save_context
 from wire.errors import ErrorCode, error_from_json
 from wire.log_reader import LogReader, Program, Told
-from wire.logbook import LogLevel
+from wire.logbook import Logbook, LogLevel, LogRequest, answer_logs
 
 WITHIN_S = 30.0
 AGENT, CONTROLLER = Program("node", "pi1"), Program("controller", "c1")
@@ -121,6 +123,23 @@ async def test_lines_are_not_sent_where_no_answer_is_awaited(bus: Bus, broker: B
         await bus.control.publish(AGENT.subject, b"{}", reply="camera.door.status")
         await LogReader(bus.control).read([AGENT])  # it is handled after that
     assert heard == []
+
+
+async def test_a_program_goes_on_where_the_server_does_not_know_of_logs_yet(tmp_path: Path) -> None:
+    config = 'authorization { users = [ { user: a, password: b, permissions: { subscribe: ["_INBOX.>", "x"] } } ] }'
+    book = Logbook()
+    logger = logging.getLogger("bramble.logs")
+    logger.addHandler(book)
+    try:
+        with run_server(tmp_path, config) as ports:
+            address = ports["nats"][0].removeprefix("nats://")
+            async with Bus.connect(Context(url=f"nats://a:b@{address}"), name="test") as bus:
+                await answer_logs(bus.control, AGENT.subject, book)
+                await bus.control.flush()  # raises where a refused subscription is still on its mind
+    finally:
+        logger.removeHandler(book)
+    (line,) = book.read(LogRequest()).lines
+    assert (line.level, line.text) == (LogLevel.WARNING, "the log is told to nobody")
 
 
 async def test_the_dashboard_is_told_logs_while_it_wants_them(bus: Bus, broker: Broker, tmp_path: Path) -> None:
