@@ -1,4 +1,4 @@
-"""How the screens look, one picture a state. After a wanted change: ``pytest tests/unit/tui --snapshot-update``."""
+"""How the screens look, one picture a state. Changed on purpose: `pytest tests/integration/tui --snapshot-update`."""
 
 from __future__ import annotations
 
