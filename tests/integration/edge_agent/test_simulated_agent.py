@@ -106,14 +106,14 @@ async def test_a_frame_whose_deadline_passes_while_it_waits_is_not_run(
     bus: Bus, broker: Broker, tmp_path: Path
 ) -> None:
     async with RunningAgent.start(bus, broker.context, tmp_path) as agent:
-        shard = await agent.ready(simulated_manifest(seconds=0.2), "simulated")
+        shard = await agent.ready(simulated_manifest(seconds=2.0), "simulated")
         slow = asyncio.create_task(agent.infer(shard, JPEG))
-        await agent.wait_for(lambda _: True)
+        await agent.wait_for(lambda beat: beat.in_flight == 1)
         late, answer = await asyncio.gather(agent.send(shard, JPEG, deadline_ms=1), slow)
         error = error_from_json(late.data)
         assert error is not None
         assert error.code is ErrorCode.DEADLINE_EXCEEDED
-        assert answer.timings.infer_ms >= 200
+        assert answer.timings.infer_ms >= 2000
         beat = await agent.wait_for(lambda beat: any(each.failed == 1 for each in beat.shards))
         assert beat.shards[0].served == 1
 
