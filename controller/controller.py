@@ -49,7 +49,7 @@ from controller.settings import Settings
 from controller.sight import SightKeeper
 from controller.stores import Stores
 from controller.tracing.open import open_tracer
-from controller.versions.shelf import Shelf
+from controller.versions.versions import ModelVersions
 from controller.vitals import Vitals
 from controller.watch import Watch
 from wire import subjects
@@ -132,7 +132,7 @@ class Controller:
             results=self._results,
             sight=self._sight,
         )
-        self._shelf = Shelf(
+        self._model_versions = ModelVersions(
             settings.id, stores.config, stores.blobs, bus.control, self._catalogue,
             nodes=self._nodes.statuses, is_leader=lambda: self._keeper.plans,
             record=lambda deed: self._recorder.write(deed), on_change=self._nodes.reseat, clock=self._clock,  # noqa: PLW0108
@@ -151,7 +151,7 @@ class Controller:
             results=self._results,
             jobs=lambda: self._jobs.status,
             plans=lambda: self._plans.states(),  # noqa: PLW0108 - they are opened later
-            versions=self._shelf.statuses,
+            versions=self._model_versions.statuses,
         )
         self._rates = Rates(settings.client_rate)
         self._jobs = JobDesk(
@@ -204,7 +204,7 @@ class Controller:
         async with self._serving() as service, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._open_doors(service), name="open-doors")
             tasks.create_task(self._follow_models(), name="follow-models")
-            tasks.create_task(self._shelf.run(), name="versions")
+            tasks.create_task(self._model_versions.run(), name="versions")
             tasks.create_task(self._ownership.follow(self._config), name="follow-cameras")
             tasks.create_task(self._ownership.run(), name="run-cameras")
             tasks.create_task(self._fleet.keep_spare(), name="keep-spare")
@@ -247,7 +247,7 @@ class Controller:
             catalogue=self._catalogue,
             status=self._reporter.cluster,
         ).register(door)
-        self._shelf.register(door, self._ownership)
+        self._model_versions.register(door, self._ownership)
         self._plans.register(door)
         JobControl(self._jobs, self._catalogue, settings.id).register(door)
         AuditDesk(self._recorder).register(door)

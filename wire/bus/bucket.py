@@ -12,7 +12,7 @@ import nats.js.errors
 from nats.js.kv import KeyValue
 
 from wire.bus.doubt import Doubt
-from wire.bus.hearing import FAILED_S, GONE, RELIST_S, Entry, hear
+from wire.bus.hearing import FAILED_S, GONE, RELIST_S, Entry, hear, list_keys
 from wire.bus.link import Link
 from wire.bus.replicas import create_replicated
 from wire.cancellation import heed_cancellation
@@ -110,17 +110,11 @@ class Bucket:
 
         """
         try:
-            keys = sorted(await self._list_keys(">"))
+            keys = sorted(await list_keys(self._link, self.name, ">"))
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(f"listing {self.name} failed: {error!r}") from error
         found = {key: await self.get(key) for key in keys}
         return {key: value for key, value in found.items() if value is not None}
-
-    async def _list_keys(self, pattern: str) -> set[str]:
-        """Return the keys that the stream has, those of removed values too."""
-        prefix = f"$KV.{self.name}."
-        info = await self._link.client.jetstream().stream_info(f"KV_{self.name}", prefix + pattern)
-        return {subject.removeprefix(prefix) for subject in info.state.subjects or ()}
 
     async def swap(self, key: str, value: bytes, revision: int, *, within: float) -> int | None:
         """Write a value if the key still is at ``revision`` (0: was never written); the server decides who is first.
@@ -213,7 +207,7 @@ class Bucket:
                         entry = await watcher.updates(timeout=min(left, 1.0 if whole else 5.0))
                         if entry is None:
                             # nats-py says that this was all, too, while all of it is on its way.
-                            awaited = set() if state or removed else await self._list_keys(pattern)
+                            awaited = set() if state or removed else await list_keys(self._link, self.name, pattern)
                 except nats.errors.TimeoutError:
                     heed_cancellation()
                     if not whole:

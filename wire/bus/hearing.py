@@ -40,6 +40,18 @@ class Entry:
     revision: int
 
 
+async def list_keys(link: Link, bucket: str, pattern: str) -> set[str]:
+    """Return the keys of a bucket that match ``pattern``, those of removed values too.
+
+    Raises:
+        nats.errors.Error: the server did not say.
+
+    """
+    prefix = f"$KV.{bucket}."
+    info = await link.client.jetstream().stream_info(f"KV_{bucket}", prefix + pattern)
+    return {subject.removeprefix(prefix) for subject in info.state.subjects or ()}
+
+
 async def hear(link: Link, inner: KeyValue, bucket: str, pattern: str) -> AsyncIterator[dict[str, Entry]]:
     """Yield all keys that match ``pattern``: at once, and whole again after every change.
 
@@ -125,12 +137,9 @@ class _Hearing:
         return self._doubt.since is not None
 
     async def _list(self) -> list[str]:
-        """Return the keys there are, those of removed values too."""
         if "*" not in self._pattern and ">" not in self._pattern:
-            return [self._pattern]
-        prefix = f"$KV.{self._bucket}."
-        info = await self._link.client.jetstream().stream_info(f"KV_{self._bucket}", prefix + self._pattern)
-        return sorted(subject.removeprefix(prefix) for subject in info.state.subjects or ())
+            return [self._pattern]  # to read it is enough, and all that some may
+        return sorted(await list_keys(self._link, self._bucket, self._pattern))
 
     async def _settle(self, key: str, heard: dict[str, bytes | None]) -> Entry | None:
         """Read a value; one that was heard of may not be stored yet, or not on the server that answers."""

@@ -21,7 +21,7 @@ from wire.versions import VersionStatus
 LOOK_S = 1.0
 
 
-class Shelf:
+class ModelVersions:
     """The versions of all models. ``record`` puts on the record what was done without being asked for."""
 
     def __init__(
