@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,12 +17,13 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from wire.bus.link import Link
-from wire.errors import BadRequestError, BusError
+from wire.errors import BadRequestError, BusError, NoRespondersError
 
 CHUNK = 128 << 10
 ASK_S = 10.0
 STALL_S = 30.0
 """How long the server may say nothing before a snapshot is given up."""
+POLL_S = 0.05
 
 _API = "$JS.API.STREAM"
 
@@ -134,10 +136,25 @@ async def restore_stream(link: Link, about: SnapshotAbout, directory: Path, *, r
     subject = (await _ask(link, f"{_API}.RESTORE.{about.name}", question))["deliver_subject"]
     with (directory / f"{about.name}.snapshot").open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, CHUNK):
-            refusal = (await link.request(subject, chunk, within=STALL_S)).data
+            refusal = await _hand_over(link, subject, chunk)
             if refusal.startswith(b"-ERR"):
                 raise BusError(f"the server does not take {about.name} back: {refusal.decode(errors='replace')}")
     return int((await _ask(link, subject, None))["state"]["messages"])
+
+
+async def _hand_over(link: Link, subject: str, chunk: bytes) -> bytes:
+    """Send a piece to the server that takes the stream back; return what that says.
+
+    It may be another server than ours, which then hears of its subscription some time after its answer.
+    """
+    until = time.monotonic() + ASK_S
+    while True:
+        try:
+            return (await link.request(subject, chunk, within=STALL_S)).data
+        except NoRespondersError:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(POLL_S)
 
 
 async def _ask(link: Link, subject: str, question: object) -> dict[str, Any]:
