@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-import nats.errors
 from nats.aio.msg import Msg
 
 from wire.bus.link import Link
-from wire.errors import BadRequestError, BusError, NoRespondersError
+from wire.errors import AnswerTimeoutError, BadRequestError, BusError, NoRespondersError
 
 CHUNK = 128 << 10
 ASK_S = 10.0
 STALL_S = 30.0
 """How long the server may say nothing before a snapshot is given up."""
 POLL_S = 0.05
+TRIES = 3
 
 _API = "$JS.API.STREAM"
 
@@ -130,16 +130,31 @@ async def restore_stream(link: Link, about: SnapshotAbout, directory: Path, *, r
         BusError: the server refused, or fell silent.
 
     """
-    if about.name in await list_streams(link):
-        await _ask(link, f"{_API}.DELETE.{about.name}", {})
-    question = {"config": about.config | {"num_replicas": replicas}, "state": about.state}
-    subject = (await _ask(link, f"{_API}.RESTORE.{about.name}", question))["deliver_subject"]
+    subject = await _make_room(link, about, replicas)
     with (directory / f"{about.name}.snapshot").open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, CHUNK):
             refusal = await _hand_over(link, subject, chunk)
             if refusal.startswith(b"-ERR"):
                 raise BusError(f"the server does not take {about.name} back: {refusal.decode(errors='replace')}")
     return int((await _ask(link, subject, None))["state"]["messages"])
+
+
+async def _make_room(link: Link, about: SnapshotAbout, replicas: int) -> str:
+    """Have the servers expect a stream in place of the one of that name; return the subject that takes its pieces.
+
+    Servers that found each other a moment ago may lose the answer: then what they began is deleted, and asked for anew.
+    """
+    question = {"config": about.config | {"num_replicas": replicas}, "state": about.state}
+    tries = 0
+    while True:
+        if about.name in await list_streams(link):
+            await _ask(link, f"{_API}.DELETE.{about.name}", {})
+        try:
+            return str((await _ask(link, f"{_API}.RESTORE.{about.name}", question))["deliver_subject"])
+        except AnswerTimeoutError:
+            tries += 1
+            if tries == TRIES:
+                raise
 
 
 async def _hand_over(link: Link, subject: str, chunk: bytes) -> bytes:
@@ -163,8 +178,8 @@ async def _ask(link: Link, subject: str, question: object) -> dict[str, Any]:
     try:
         received = await link.request(subject, payload, within=ASK_S if question is not None else STALL_S)
         answer = msgspec.json.decode(received.data, type=dict[str, Any])
-    except (nats.errors.Error, msgspec.MsgspecError) as error:
-        raise BusError(f"{subject} was not answered: {error!r}", remedy="is JetStream on in the server?") from error
+    except msgspec.MsgspecError as error:
+        raise BusError(f"{subject} was answered with something else: {error}") from error
     if refused := answer.get("error"):
         raise BusError(f"{subject} was refused: {refused.get('description')}")
     return answer
