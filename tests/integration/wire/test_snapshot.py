@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.local.broker import Broker
 from tests.testing.server_cluster import server_cluster
 from wire.bus import Bus
+from wire.bus.link import Link, Received
 from wire.bus.replicas import count_replicas
 from wire.bus.snapshot import list_streams, read_about, restore_stream, save_stream
-from wire.errors import BadRequestError, BusError
+from wire.errors import AnswerTimeoutError, BadRequestError, BusError
 
 
 async def save_all(bus: Bus, directory: Path) -> None:
@@ -78,6 +80,31 @@ async def test_what_one_server_kept_is_kept_by_three_afterwards(bus: Bus, tmp_pa
 
         info = await three.control.client.jetstream().stream_info("KV_config")
         assert info.config.num_replicas == 3
+        assert await (await three.bucket("config")).get("cameras.door") == b"door"
+
+
+async def test_a_stream_comes_back_although_the_first_answer_of_three_servers_was_lost(
+    bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await bus.bucket("config")).put("cameras.door", b"door")
+    saved, home = tmp_path / "saved", tmp_path / "servers"
+    saved.mkdir()
+    home.mkdir()
+    await save_all(bus, saved)
+    request, lost = Link.request, list[str]()
+
+    async def lose_the_first(link: Link, subject: str, payload: bytes = b"", **more: Any) -> Received:
+        answer = await request(link, subject, payload, **more)
+        if "RESTORE.KV_config" in subject and not lost:
+            lost.append(subject)
+            raise AnswerTimeoutError(f"no answer on {subject}")
+        return answer
+
+    monkeypatch.setattr(Link, "request", lose_the_first)
+    async with server_cluster(home) as servers, Bus.connect(servers.context, name="test") as three:
+        await restore_all(three, saved)
+
+        assert lost == ["$JS.API.STREAM.RESTORE.KV_config"]
         assert await (await three.bucket("config")).get("cameras.door") == b"door"
 
 
