@@ -1,4 +1,4 @@
-"""What people wait for: a command, a local cluster, an agent, a model, a plan, each from nothing.
+"""What people wait for: a command, a local cluster, an agent, a model, a camera, a plan, each from nothing.
 
     python -m benchmarks.cold_paths [--rounds 3] [--json FILE]
 
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -31,13 +31,19 @@ from benchmarks.harness.record import write_record
 from benchmarks.picture import make_picture
 from cli.local.local_cluster import LocalSpec, run_local
 from cli.push import push_model
+from controller.cameras.framing import PictureSent
+from controller.cameras.nursery import Nursery
+from controller.cameras.source import parse_source
+from controller.cameras.spec import ReaderSpec
 from controller.planning import Node, Objective, Problem, Workload, make_plan
+from models.recipes import fetch_clip
 from wire.headers import InferOptions
 from wire.status import ClusterStatus
 
 PYTHON = "python, doing nothing"
 PLANNED = (20, 200, 1000)
 NODES = 3
+CAMERAS = 6
 SEGMENTS = 40
 MB = 1_000_000
 TRIES = 3
@@ -109,6 +115,27 @@ def _has(node: str, status: ClusterStatus) -> bool:
     return any(each.node == node for each in status.nodes)
 
 
+async def time_cameras(clip: Path) -> dict[str, float]:
+    """Return how long it takes from nothing to a camera's first picture, and then to those of more, all at once."""
+    async with aclosing(Nursery()) as nursery, AsyncExitStack() as stack:
+        spec = ReaderSpec(parse_source(str(clip)))
+
+        async def see() -> None:
+            child = await stack.enter_async_context(nursery.running_reader(spec, str))
+            async for message in child.messages():
+                if isinstance(message, PictureSent):
+                    return
+
+        started = time.perf_counter()
+        await see()
+        first = time.perf_counter()
+        await asyncio.gather(*(see() for _ in range(CAMERAS)))
+        return {
+            "a camera: first picture": first - started,
+            f"{CAMERAS} more at once: first pictures": time.perf_counter() - first,
+        }
+
+
 def make_problem(nodes: int) -> Problem:
     """Return a model of 40 segments and nodes of four speeds, of which every second one can hold all of it."""
     random = np.random.default_rng(5)
@@ -142,6 +169,7 @@ def run_round() -> Iterator[tuple[str, float]]:
     ready, answered = asyncio.run(time_local())
     yield f"bramble local, {NODES} agents: ready", ready
     yield f"bramble local, {NODES} agents: first answer", answered
+    yield from asyncio.run(time_cameras(fetch_clip(find_library(), lambda _line: None))).items()
     for nodes in PLANNED:
         problem = make_problem(nodes)
         yield f"plan, {nodes} nodes", time_call(partial(make_plan, problem, Objective.THROUGHPUT))

@@ -207,7 +207,7 @@ class Controller:
             tasks.create_task(self._model_versions.run(), name="versions")
             tasks.create_task(self._ownership.follow(self._config), name="follow-cameras")
             tasks.create_task(self._ownership.run(), name="run-cameras")
-            tasks.create_task(self._fleet.keep_spare(), name="keep-spare")
+            tasks.create_task(self._fleet.keep_ready(), name="keep-ready")
             tasks.create_task(self._nodes.follow_policies(self._config), name="follow-policies")
             tasks.create_task(self._keep_leases(), name="keep-leases")
             tasks.create_task(self._fences.follow(), name="follow-fences")

@@ -12,8 +12,8 @@ from controller.cameras.camera import Camera
 from controller.cameras.child import RunningReader
 from controller.cameras.frame import Frame, FrameNotice
 from controller.cameras.motion import MotionPolicy
+from controller.cameras.nursery import Nursery
 from controller.cameras.source import Kind, parse_source
-from controller.cameras.spare import SpareReader
 from controller.cameras.state import CameraState
 from controller.lanes.capture import Capture
 from controller.lanes.ladder import Rung
@@ -212,7 +212,7 @@ class Fleet:
         self._link = link
         self._clock = clock
         self._running: dict[str, RunningCamera] = {}
-        self._spare = SpareReader()
+        self._nursery = Nursery()
         self._changing = asyncio.Lock()
 
     async def reconcile(self, configs: Mapping[str, CameraConfig]) -> None:
@@ -226,9 +226,9 @@ class Fleet:
                 if name not in self._running:
                     self._start(config)
 
-    async def keep_spare(self) -> None:
-        """Keep a reader ready for a camera that may come, until cancelled."""
-        await self._spare.run()
+    async def keep_ready(self) -> None:
+        """Be ready for cameras that may come, until cancelled."""
+        await self._nursery.run()
 
     def expect(self, others: Iterable[CameraConfig]) -> None:
         """Say which cameras of others may come."""
@@ -236,11 +236,12 @@ class Fleet:
         for config in others:
             with contextlib.suppress(BrambleError):  # told when it comes
                 kinds.add(parse_source(config.url).kind)
-        self._spare.want(kinds)
+        self._nursery.expect(kinds)
 
     async def close(self) -> None:
         """Stop all cameras."""
         await self.reconcile({})
+        await self._nursery.aclose()
 
     def get(self, name: str) -> RunningCamera | None:
         """Return a camera that runs."""
@@ -276,7 +277,7 @@ class Fleet:
                 self._link,
                 owns=self._owns,
                 seconds_blind=self._recall_blindness(config.camera),
-                running=self._spare.running_reader,
+                running=self._nursery.running_reader,
             )
         except BrambleError as error:  # checked when it was added; this is for what was written to the bucket by hand
             _log.error(

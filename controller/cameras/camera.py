@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from controller.cameras.backoff import backoff_for, restart_delay
-from controller.cameras.child import ReaderChild, RunningReader, running_reader
+from controller.cameras.child import ReaderChild, RunningReader
 from controller.cameras.errors import BadSourceError, Fault, FaultKind, FramingError, SourceFaultError
 from controller.cameras.frame import Frame, FrameNotice
 from controller.cameras.framing import Alive, Ended, Gated, Opened, PictureSent, Still, Superseded
@@ -50,8 +50,8 @@ class Camera:
         on_gated: Callable[[FrameNotice], None],
         on_superseded: Callable[[FrameNotice], None],
         on_state: Callable[[CameraState], None],
+        running: RunningReader,
         limits: Limits | None = None,
-        running: RunningReader = running_reader,
     ) -> None:
         self._running = running
         self.name = name

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from controller.cameras.child import ReaderChild, running_reader
+from controller.cameras.child import ReaderChild
 from controller.cameras.errors import Fault, FaultKind, FramingError, SourceFaultError
 from controller.cameras.framing import Ended, Opened, PictureSent
+from controller.cameras.nursery import Nursery
 from controller.cameras.source import Source
 from controller.cameras.spec import ReaderSpec
 
@@ -47,7 +49,11 @@ async def probe_source(source: Source, limit: float) -> SourceReport:
     spec = ReaderSpec(source=source, io_timeout=max(1.0, limit))
     measurement = _Measurement(report)
     try:
-        async with asyncio.timeout(limit), running_reader(spec, source.conceal) as child:
+        async with (
+            asyncio.timeout(limit),
+            aclosing(Nursery()) as nursery,
+            nursery.running_reader(spec, source.conceal) as child,
+        ):
             await measurement.take(child)
     except TimeoutError:
         if not measurement.report.pictures:

@@ -1,17 +1,14 @@
-"""The reader process, one a camera: opens the source, decodes, gates, and sends what is newest to its parent.
+"""The reader process, one a camera: opens the source, decodes, gates, and sends what is newest to the controller.
 
-Run as ``python -m controller.cameras.reader [KIND…]`` with a connected stream socket as standard input; what sources of
-these kinds need is loaded at once. The parent first sends the spec, then one byte for every picture it has taken; end
-of file means that the parent is gone.
-A process and not a thread, because a thread that is blocked inside FFmpeg cannot be freed.
+The controller, at the other end of a stream socket, first sends the spec, then one byte for every picture it has taken;
+end of file means that it is gone. A process and not a thread, because a thread that is blocked inside FFmpeg cannot be
+freed; how it starts: :mod:`controller.cameras.zygote`.
 """
 
 from __future__ import annotations
 
 import os
-import resource
 import socket
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -22,7 +19,7 @@ from controller.cameras.motion import Gray, MotionState, is_still, judge_motion
 from controller.cameras.outbox import Candidate, Outbox
 from controller.cameras.pacing import FrameLimit, Pace, admit, due_at
 from controller.cameras.pictures import Picture
-from controller.cameras.sources.feed import Feed, Shot, load, open_feed
+from controller.cameras.sources.feed import Feed, Shot, open_feed
 from controller.cameras.spec import CREDITS, LENGTH, MAX_SPEC, ReaderSpec, decode_spec
 
 # A sign of life at least this often while a source goes on, in seconds.
@@ -32,8 +29,6 @@ _STILL_EVERY = 1.0
 # A source that has given only broken pictures for so long, and so many, is at fault itself.
 _BROKEN_SECONDS = 3.0
 _BROKEN_PICTURES = 5
-# Bytes that a reader may allocate: an 8k stream fits, a stream made to fill the machine does not.
-_MAX_MEMORY = 2 * 1024**3
 # How long the last messages may take to leave.
 _LAST_WORDS = 5.0
 
@@ -197,32 +192,14 @@ def _follow_parent(parent: socket.socket, outbox: Outbox) -> None:
         outbox.grant(len(taken))
 
 
-def main() -> int:
-    """Read one camera for the parent at the other end of standard input; the exit status."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the password
-    resource.setrlimit(resource.RLIMIT_DATA, (_MAX_MEMORY, _MAX_MEMORY))
-    parent = socket.socket(fileno=os.dup(0))
-    # Nothing that a library prints or reads may get between the messages.
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    os.close(null)
-    for kind in sys.argv[1:]:
-        load(kind)
+def read_for(parent: socket.socket) -> None:
+    """Read one camera for the controller at the other end, to the end of either."""
     try:
         (length,) = LENGTH.unpack(_receive_exactly(parent, LENGTH.size))
         spec = decode_spec(_receive_exactly(parent, min(length, MAX_SPEC)))
     except EOFError:
-        return 0  # the parent changed its mind
+        return  # it changed its mind
     outbox = Outbox(parent.sendall, max_width=spec.max_width, credits_at_start=CREDITS)
     threading.Thread(target=_follow_parent, args=(parent, outbox), name="parent", daemon=True).start()
     last_words = read_source(spec, outbox)
     outbox.close(last_words, _LAST_WORDS)
-    return 0
-
-
-if __name__ == "__main__":
-    # Not sys.exit: at interpreter shutdown a thread may still be inside FFmpeg, and wait for ever.
-    status = main()
-    sys.stderr.flush()
-    os._exit(status)

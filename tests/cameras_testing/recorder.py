@@ -11,6 +11,7 @@ from typing import TypeVar
 from controller.cameras.camera import Camera
 from controller.cameras.frame import Frame, FrameNotice
 from controller.cameras.motion import MotionPolicy
+from controller.cameras.nursery import Nursery
 from controller.cameras.source import parse_source
 from controller.cameras.state import CameraState
 from controller.cameras.watchdog import Limits
@@ -92,6 +93,7 @@ async def recording(
             on_frame(frame)
         keep(frame)
 
+    nursery = Nursery()
     camera = Camera(
         "door",
         parse_source(url),
@@ -103,6 +105,7 @@ async def recording(
         on_superseded=recorder.note_into(recorder.superseded),
         on_state=recorder.note_into(recorder.states),
         limits=limits,
+        running=nursery.running_reader,
     )
     running = asyncio.create_task(camera.run())
     try:
@@ -111,5 +114,6 @@ async def recording(
         running.cancel()
         async with asyncio.timeout(10):
             await asyncio.wait({running})
+            await nursery.aclose()
         if not running.cancelled():
             running.result()

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import psutil
 
 from cli.local.local_cluster import name_controllers
+from controller.cameras.zygote import READER_NAME
 from tests.chaos.course import Course
 from tests.chaos.schedule import BROKER
 
 STOP_S = 30.0
-READER = "controller.cameras.reader"  # the module that a camera's process runs
 
 
 class ChaosCluster:
@@ -51,7 +51,7 @@ class ChaosCluster:
                     yield BROKER, process
                 elif found := names.intersection(line):
                     yield found.pop(), process
-                elif READER in line:
+                elif process.name() == READER_NAME:
                     yield "camera reader", process
                 elif line:
                     yield Path(next((part for part in line if part.endswith(".py")), line[0])).stem, process

@@ -14,23 +14,12 @@ import simplejpeg
 from controller.cameras.watchdog import Limits
 from tests.cameras_testing.clip import H264Clip, make_h264, make_jpegs
 from tests.cameras_testing.mjpeg_camera import MjpegCamera
+from tests.cameras_testing.readers import find_readers
 from tests.cameras_testing.recorder import Recorder, recording
 from tests.cameras_testing.rtsp_camera import RtspCamera
 
 QUICK = Limits(connect=6.0, stall=1.0)
 SECRET = "s3cret-hunter2"
-
-
-def readers() -> list[psutil.Process]:
-    """The reader processes that this test has running."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if "controller.cameras.reader" in process.cmdline():
-                found.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    return found
 
 
 def said(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> str:
@@ -115,7 +104,7 @@ async def test_a_password_is_in_no_argument_and_no_environment(
         recording(rtsp.url_for("admin", SECRET)) as (_, recorder),
     ):
         await recorder.until_frames(1)
-        (reader,) = readers()
+        (reader,) = find_readers()
         assert SECRET not in " ".join(reader.cmdline())
         assert SECRET not in str(reader.environ())
         assert "NATS_PASSWORD" not in reader.environ()
@@ -128,7 +117,12 @@ async def test_what_a_reader_prints_is_logged_without_passwords(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        f"import os\nos.write(2, b'libfoo: cannot open rtsp://admin:{SECRET}@10.0.0.5/s\\n')\n"
+        "import os, sys\n"
+        "zygote = os.getpid()\n"
+        "def complain(event, _):\n"
+        "    if event == 'socket.__new__' and os.getpid() != zygote:\n"
+        f"        os.write(2, b'libfoo: cannot open rtsp://admin:{SECRET}@10.0.0.5/s\\n')\n"
+        "sys.addaudithook(complain)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     async with recording("synthetic:?fps=20") as (_, recorder):
@@ -219,7 +213,7 @@ async def test_a_garbage_h264_stream_never_counts_as_live(clip: H264Clip) -> Non
 async def test_a_killed_reader_is_started_again_and_numbers_go_on() -> None:
     async with recording("synthetic:?fps=20") as (camera, recorder):
         await recorder.until_frames(3)
-        (reader,) = readers()
+        (reader,) = find_readers()
         reader.kill()
         await recorder.until_phase("blind")
         assert "reader process died" in recorder.reason
@@ -233,11 +227,11 @@ async def test_a_killed_reader_is_started_again_and_numbers_go_on() -> None:
 async def test_a_stopped_reader_is_killed_and_replaced() -> None:
     async with recording("synthetic:?fps=20", limits=QUICK) as (camera, recorder):
         await recorder.until_frames(3)
-        (reader,) = readers()
+        (reader,) = find_readers()
         reader.suspend()
         await recorder.until_phase("blind")
         await recorder.until_phase("live")
-        assert not reader.is_running()
+        assert reader not in find_readers()
         assert camera.state.restarts == 1
 
 
@@ -245,26 +239,31 @@ async def test_cancelling_a_camera_leaves_no_process(clip: H264Clip) -> None:
     async with RtspCamera(clip) as rtsp:
         async with recording(rtsp.url) as (_, recorder):
             await recorder.until_frames(1)
-            assert len(readers()) == 1
-        assert readers() == []
+            assert len(find_readers()) == 1
+        assert find_readers() == []
 
 
 def test_a_reader_ends_with_its_parent_however_that_dies() -> None:
     script = (
         "import asyncio, sys\n"
         "from controller.cameras.camera import Camera\n"
+        "from controller.cameras.nursery import Nursery\n"
         "from controller.cameras.source import parse_source\n"
         "ignore = lambda _: None\n"
-        "camera = Camera('c', parse_source('synthetic:'), motion=None, fps=None, max_width=None,\n"
-        "    on_frame=lambda _: print('frame', flush=True), on_gated=ignore, on_superseded=ignore, on_state=ignore)\n"
-        "asyncio.run(camera.run())\n"
+        "async def run():\n"
+        "    await Camera('c', parse_source('synthetic:'), motion=None, fps=None, max_width=None,\n"
+        "        running=Nursery().running_reader,\n"
+        "        on_frame=lambda _: print('frame', flush=True), on_gated=ignore, on_superseded=ignore,\n"
+        "        on_state=ignore).run()\n"
+        "asyncio.run(run())\n"
     )
     with psutil.Popen([sys.executable, "-c", script], stdout=-1) as parent:
         assert parent.stdout.readline() == b"frame\n"
-        (reader,) = parent.children()
+        family = parent.children(recursive=True)
+        assert len(family) == 2
         parent.kill()
-        gone, alive = psutil.wait_procs([reader], timeout=5)
-    assert (gone, alive) == ([reader], [])
+        _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
 
 
 async def test_a_camera_that_is_not_there_is_told_from_one_that_has_no_such_stream(clip: H264Clip) -> None:

@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
-from controller.cameras.child import ReaderChild, reader_environment
+from controller.cameras.child import ReaderChild
 from controller.cameras.errors import FramingError
 from controller.cameras.framing import Alive, encode_message
 from controller.cameras.motion import MotionPolicy
+from controller.cameras.nursery import reader_environment
 from controller.cameras.source import parse_source
 from controller.cameras.spec import LENGTH, ReaderSpec, decode_spec, encode_spec
 
@@ -44,7 +45,7 @@ def messages_of(data: bytes) -> tuple[ReaderChild, asyncio.StreamReader]:
     stream.feed_data(data)
     stream.feed_eof()
     # Neither process nor writer is touched by reading.
-    return ReaderChild(None, stream, None), stream  # type: ignore[arg-type]
+    return ReaderChild(0, 0, stream, None), stream  # type: ignore[arg-type]
 
 
 async def test_messages_end_with_the_stream_even_in_the_middle_of_one() -> None:
