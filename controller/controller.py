@@ -12,6 +12,7 @@ from importlib.metadata import version
 from controller.audit.desk import AuditDesk
 from controller.audit.recorder import Recorder
 from controller.audit.sources import open_sources
+from controller.audit.witnesses import WitnessDesk
 from controller.canaries.fences import Fences
 from controller.canaries.path import make_canaries
 from controller.catalogue import Catalogue
@@ -225,6 +226,7 @@ class Controller:
             tasks.create_task(self._plans.run(), name="plans")
             tasks.create_task(self._prover.run(), name="proofs")
             tasks.create_task(self._recorder.run(*await open_sources(self._settings)), name="audit")
+            tasks.create_task(WitnessDesk(self._bus.control, self._recorder, self._clock).listen(), name="witnesses")
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[Service]:

@@ -48,6 +48,8 @@ class Deed(Message, frozen=True, omit_defaults=True):
     outcome: Outcome = Outcome.DONE
     digest: Digest | None = None  # of what was put in place
     detail: Annotated[str, Meta(max_length=MAX_DETAIL)] = ""
+    witness: Annotated[str, Meta(max_length=100)] = ""  # who told of it; empty: whoever wrote it down saw it
+    seen_at: float = 0.0  # Unix seconds, by the clock of the machine where it was; 0: when it was written down
 
 
 class Note(Message, frozen=True, omit_defaults=True):

@@ -26,6 +26,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
     VIEWER = "viewer"
     PUBLISHER = "publisher"
+    WITNESS = "witness"
     LEAF = "leaf"
 
 
@@ -35,6 +36,7 @@ ABOUT: dict[Role, str] = {
     Role.OPERATOR: "a person or a program that changes cameras, models and nodes",
     Role.VIEWER: "a person or a program that looks, and asks models about pictures of its own; changes nothing",
     Role.PUBLISHER: "a camera that pushes its pictures, and nothing else; its name is the camera's",
+    Role.WITNESS: "tells the record what the server on its machine refused, and nothing else",
     Role.LEAF: "the server of another site, and no client: carries what its own users do, whom it checks itself",
 }
 
@@ -190,6 +192,8 @@ TABLE: tuple[Row, ...] = (
     *_stream(subjects.OUTCOMES_STREAM, "what became of jobs", read=_OPERATOR),
     _row(subjects.AUDIT, "put on the record", publish=_CONTROLLER),
     *_stream(subjects.AUDIT_STREAM, "the record", read=_OPERATOR),
+    _row(subjects.REFUSED, "hear what servers refused that no controller watches", subscribe=_CONTROLLER),
+    _row(subjects.REFUSED, "tell what its server refused", own="witness", publish={Role.WITNESS}),
     _row(subjects.HEARTBEAT, "follow the nodes' health", subscribe=_WATCHERS),
     _row(subjects.HEARTBEAT, "tell its own health", own="node", publish=_AGENT),
     _row(subjects.NODE_EVENT, "follow what happens on nodes", subscribe=_WATCHERS),

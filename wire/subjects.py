@@ -82,6 +82,7 @@ CONTROLLER_LOGS = Subject("controller.{controller}.logs", "asked of a controller
 CAMERA_SNAPSHOT = Subject("camera.{camera}.snapshot", "asked by controllers of the one that owns the camera")
 
 AUDIT = Subject("audit.entry", "who did what and when, each entry tied to the one before it")
+REFUSED = Subject("refused.{witness}", "what the server beside a witness refused, for the record")
 
 CONTROL = Subject("control.{user}.{noun}.{verb}", "what somebody asks of the controllers, and who it is")
 
@@ -108,6 +109,7 @@ TABLE: tuple[Subject, ...] = (
     CONTROLLER_EVENT,
     CONTROLLER_LOGS,
     AUDIT,
+    REFUSED,
     CONTROL,
 )
 

@@ -150,7 +150,7 @@ class Authority:
 
         Servers keep the newest, so each change is issued later than the last, whatever the clock says.
         """
-        scopes = [Scope(self._pair(_role_key(role)).public, role, permissions_of(role)) for role in Role]
+        scopes = [Scope(self._role_pair(role).public, role, permissions_of(role)) for role in Role]
         said = hashlib.sha256(repr((scopes, sorted(self.record.revocations().items()))).encode()).hexdigest()
         if said != self.record.account_digest:
             issued_at = max(int(self._clock()), self.record.account_issued_at + 1)
@@ -197,9 +197,7 @@ class Authority:
         user = User(name=name, role=role, public_key=public_key, issued_at=issued_at)
         if known is None:
             self._replace(users=(*self.record.users, user))
-        return encode_user(
-            self._pair(_role_key(role)), public_key, name=name, account=self.account, issued_at=issued_at
-        )
+        return encode_user(self._role_pair(role), public_key, name=name, account=self.account, issued_at=issued_at)
 
     def revoke(self, name: str) -> User:
         """Shut somebody out; it takes effect when servers have the account's new claim.
@@ -240,7 +238,7 @@ class Authority:
         """Return a claim and its key, made for the moment and written down nowhere."""
         pair = KeyPair.make(Kind.USER)
         claim = encode_user(
-            self._pair(_role_key(role)),
+            self._role_pair(role),
             pair.public,
             name=name,
             account=self.account,
@@ -248,6 +246,13 @@ class Authority:
             lasts_s=BRIEF_S,
         )
         return claim, pair
+
+    def _role_pair(self, role: Role) -> KeyPair:
+        """Return the key that signs a role's users; made where the directory is older than the role."""
+        path = self.directory / f"{_role_key(role)}.nk"
+        if not path.exists() and all(user.role is not role for user in self.record.users):
+            write_private(path, KeyPair.make(Kind.ACCOUNT).reveal_seed() + "\n")
+        return self._pair(_role_key(role))
 
     def _pair(self, name: str) -> KeyPair:
         if name not in self._pairs:

@@ -140,13 +140,14 @@ def row(entry: Entry) -> tuple[str, ...]:
     """Return an entry as a row under COLUMNS."""
     deed = entry.deed
     refused = "refused" if deed.outcome is Outcome.REFUSED else ""
+    told = f"told by {deed.witness}" if deed.witness else ""
     return (
-        format_time(entry.at),
+        format_time(deed.seen_at or entry.at),
         deed.who,
         deed.action,
         deed.target or NONE,
         deed.digest[:12] if deed.digest else NONE,
-        ": ".join(part for part in (refused, deed.detail) if part),
+        ": ".join(part for part in (refused, ", ".join(filter(None, (deed.detail, told)))) if part),
     )
 
 

@@ -8,28 +8,33 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Self
 
 from controller.audit.refusals import KINDS, OTHER
-from controller.audit.throttle import Throttle
 from wire import subjects
 from wire.audit import GENESIS, Deed, Entry, digest_entry
 from wire.bus import Bus, Stream, StreamSpec, TakenError
 from wire.errors import BrambleError, BusError
+from wire.jobs import MESSAGE_ID
 from wire.messages import encode
+from wire.refusals.throttle import Throttle
 
 MAX_BYTES = 128 << 20
 TRIES = 20
 COLLECT_S = 5.0
 MAX_WAITING = 256
+RECALLS_S = 3600.0
+"""For so long the server knows an entry again that it was given before, when its answer to that was lost."""
 
 _log = logging.getLogger("bramble.audit")
 
 
 def record_spec() -> StreamSpec:
     """Return the stream: nothing in it can be deleted, and full means refused."""
-    return StreamSpec(subjects.AUDIT_STREAM, (subjects.AUDIT.wildcard(),), max_bytes=MAX_BYTES, append_only=True)
+    return StreamSpec(
+        subjects.AUDIT_STREAM, (subjects.AUDIT.wildcard(),), max_bytes=MAX_BYTES, append_only=True, recalls_s=RECALLS_S
+    )
 
 
 class Recorder:
@@ -55,8 +60,8 @@ class Recorder:
         """
         return cls(await Stream.ensure(bus.control, record_spec()), name, clock)
 
-    async def write(self, deed: Deed) -> None:
-        """Add an entry; it is on disk when this returns.
+    async def write(self, deed: Deed, *, identity: str = "") -> None:
+        """Add an entry; it is on disk when this returns. With an ``identity`` it is there once, however often it comes.
 
         Raises:
             BusError: it could not be written; what it tells of has happened all the same.
@@ -67,7 +72,8 @@ class Recorder:
             previous, after = (digest_entry(last.data), last.sequence) if last else (GENESIS, 0)
             entry = Entry(at=time.time(), recorder=self._name, deed=deed, previous=previous)
             with contextlib.suppress(TakenError):  # another controller was faster: tie it to theirs
-                await self._stream.publish(subjects.AUDIT.build(), encode(entry), after=after)
+                sent = {MESSAGE_ID: identity} if identity else None
+                await self._stream.publish(subjects.AUDIT.build(), encode(entry), headers=sent, after=after)
                 return
             await asyncio.sleep(random.uniform(0.0, 0.05))  # noqa: S311 - spreads writers, guards nothing
         raise BusError(
@@ -77,9 +83,14 @@ class Recorder:
 
     def note_refusal(self, deed: Deed) -> None:
         """Have a refusal written when there is time; floods are counted, not kept."""
-        self.refused[deed.action if deed.action in self.refused else OTHER] += 1
+        self.count({deed.action: 1})
         if told := self._throttle.take(deed, self._clock()):
             self._enqueue(told)
+
+    def count(self, refusals: Mapping[str, int]) -> None:
+        """Count refusals by kind, wherever they were seen."""
+        for action, number in refusals.items():
+            self.refused[action if action in self.refused else OTHER] += number
 
     async def run(self, *refusals: AsyncIterator[Deed]) -> None:
         """Write what waits, and what each of these tells, until cancelled."""

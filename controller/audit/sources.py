@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from controller.audit.closed import Heard, open_page
-from controller.audit.server_log import open_log
 from controller.settings import Settings
 from wire.audit import Deed
 from wire.context import load_context
-from wire.tls import make_tls
+from wire.refusals.sources import open_sources as open_refusals
+from wire.refusals.tail import Tail
+from wire.tls import make_tls, wants_tls
 
 
 async def open_sources(settings: Settings) -> list[AsyncIterator[Deed]]:
@@ -19,10 +19,7 @@ async def open_sources(settings: Settings) -> list[AsyncIterator[Deed]]:
         BadRequestError: the context, or a file that it names, cannot be read.
 
     """
-    found, heard = [], Heard()
-    if settings.server_log:
-        found.append(await open_log(settings.server_log, heard.add))
-    if url := settings.server_monitor:
-        tls = make_tls(load_context(settings.context)) if url.startswith("https://") else None
-        found.append(await open_page(url, tls, heard))
-    return found
+    context = load_context(settings.context)
+    tls = make_tls(context) if wants_tls(context) else None
+    log = await Tail.open(settings.server_log) if settings.server_log else None
+    return await open_refusals(log, settings.server_monitor, tls)

@@ -23,18 +23,18 @@ class Bucket:
     tokens: float
     at: float
 
-    def refilled(self, rate: float, now: float) -> Bucket:
-        """Return the bucket as it is ``now``, after it was filled at ``rate`` a second up to ``rate`` x BURST_S."""
+    def refilled(self, rate: float, now: float, most: float) -> Bucket:
+        """Return the bucket as it is ``now``, after it was filled at ``rate`` a second up to ``most``."""
         gained = max(0.0, now - self.at) * rate
-        return Bucket(min(max(1.0, rate * BURST_S), self.tokens + gained), max(self.at, now))
+        return Bucket(min(most, self.tokens + gained), max(self.at, now))
 
-    def spent(self) -> Bucket | None:
-        """Return what is left after one request; None where there is not a whole token, but for rounding."""
-        return Bucket(self.tokens - 1, self.at) if self.tokens >= 1 - 1e-6 else None
+    def spent(self, tokens: int = 1) -> Bucket | None:
+        """Return what is left after so many; None where there are not as many, but for rounding."""
+        return Bucket(self.tokens - tokens, self.at) if self.tokens >= tokens - 1e-6 else None
 
-    def wait_s(self, rate: float) -> float:
-        """Return in how long there will be a whole token."""
-        return max(0.0, 1 - self.tokens) / rate
+    def wait_s(self, rate: float, tokens: int = 1) -> float:
+        """Return in how long there will be so many."""
+        return max(0.0, tokens - self.tokens) / rate
 
 
 def name_client(reply: str) -> str:
@@ -78,7 +78,7 @@ class Rates:
             return
         client = name_client(reply)
         known = self._buckets.pop(client, None) or Bucket(math.inf, now)
-        bucket = known.refilled(self._rate, now)
+        bucket = known.refilled(self._rate, now, max(1.0, self._rate * BURST_S))
         left = bucket.spent()
         self._buckets[client] = left or bucket
         if len(self._buckets) > MAX_CLIENTS:

@@ -57,6 +57,9 @@ class StreamSpec:
     one_a_subject: bool = False  # the server refuses a second message on a subject
     append_only: bool = False  # nothing in it can be deleted, by anybody
     evicts: bool = False  # full means that the oldest goes, instead
+    recalls_s: float = (
+        0.0  # for so long a message with the id of an earlier one is not stored again; 0: as the server has it
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +348,7 @@ def _config(spec: StreamSpec, replicas: int) -> api.StreamConfig:
         max_bytes=spec.max_bytes,
         max_msgs=spec.max_messages,
         max_age=spec.max_age_s,
+        duplicate_window=spec.recalls_s,
         num_replicas=replicas,
         allow_direct=True,
     )

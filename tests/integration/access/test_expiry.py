@@ -17,7 +17,6 @@ from cli.access.authority import BRIEF_S
 from cli.access.certificates import issue
 from cli.doctor import expiry
 from cli.local.broker import LOG_FILE
-from controller.audit.server_log import parse_line
 from controller.endings import Endings
 from tests.testing.secured import Secured, read_credentials, start_secured
 from wire.context import Context
@@ -26,6 +25,7 @@ from wire.errors import BadRequestError
 from wire.findings import Severity
 from wire.identity import write_private
 from wire.permissions import Role
+from wire.refusals.server_log import parse_line
 
 DAY = 86400.0
 

@@ -27,14 +27,20 @@ from cli.access.certificates import CA_FILE, create_ca, issue
 from cli.access.contexts import describe, write_context
 from cli.access.enforce import push_account, push_everywhere
 from cli.access.server_config import render_trust
+from controller.audit.recorder import Recorder
+from controller.audit.witnesses import WitnessDesk
 from tests.conftest import ROOT
 from tests.hosts.conftest import find_ansible
+from tests.testing.record import RecordReader
+from tests.testing.witness import run_witness
 from wire import subjects
 from wire.bus import Bus, Received
 from wire.context import Context
 from wire.errors import BusError, NotAuthorisedError
 from wire.identity import keep_key_pair
 from wire.permissions import Role
+from wire.refusals.server_log import read_refusals
+from wire.refusals.tail import Tail
 
 ROLE = ROOT / "roles/nats_server"
 PLAY = """
@@ -213,6 +219,29 @@ async def test_the_leaf_lets_nobody_do_more_than_the_hub_would(sites: Sites) -> 
             await viewer.data.request(drain, b"{}", within=WAIT_S)
 
 
+async def test_what_the_leaf_refuses_is_on_the_clusters_record(sites: Sites) -> None:
+    """Its witness speaks to it alone; the controller is at the hub."""
+    sites.let_in("witness-attic", Role.WITNESS, sites.leaf)
+    near = sites.directory / "witness-attic.json"
+    async with (
+        Bus.connect(sites.let_in("hub-2", Role.CONTROLLER, sites.hub), name="controller") as controller,
+        Bus.connect(sites.let_in("eva", Role.VIEWER, sites.leaf), name="viewer") as viewer,
+        run_witness(sites.leaf.directory / "log", f"https://127.0.0.1:{sites.leaf.monitor_port}", near),
+    ):
+        recorder = await Recorder.open(controller, "hub-2", time.monotonic)
+        await WitnessDesk(controller.control, recorder, time.monotonic).listen()
+
+        with pytest.raises(NotAuthorisedError):
+            await viewer.data.request(subjects.NODE_COMMAND.build(node="pi1", verb="drain"), b"{}", within=WAIT_S)
+
+        eva = sites.authority.record.find("eva")
+        assert eva is not None
+        deed = await RecordReader(controller).expect(
+            "access.publish", who=eva.public_key, target=subjects.NODE_COMMAND.build(node="pi1", verb="drain")
+        )
+        assert deed.witness == "witness-attic"
+
+
 async def test_whoever_steals_the_leafs_key_cannot_use_it_as_a_client(sites: Sites) -> None:
     claim = json.loads((sites.leaf.directory / "leaf.json").read_text())["user_jwt"]
     stolen = describe(sites.authority, "leaf-attic", Role.LEAF, nkey=str(sites.leaf.directory / "leaf.nk"), claim=claim)
@@ -226,6 +255,16 @@ def test_a_leaf_holds_the_hub_against_the_authority_that_its_inventory_names(sit
     with run_server(sites.annex):
         wait_until(lambda: sites.hub.ask("leafz").get("leafnodes") == 2, sites.annex)
     wait_until(lambda: sites.hub.ask("leafz").get("leafnodes") == 1, sites.hub)
+
+
+async def test_a_server_that_is_shut_out_as_a_leaf_is_on_the_record_of_the_hub(sites: Sites) -> None:
+    async with Bus.connect(sites.let_in("hub-3", Role.CONTROLLER, sites.hub), name="controller") as controller:
+        recorder = await Recorder.open(controller, "hub-3", time.monotonic)
+        running = asyncio.create_task(recorder.run(read_refusals(await Tail.open(sites.hub.directory / "log"))))
+        with run_server(sites.stranger):
+            await RecordReader(controller).expect("access.connect", who="127.0.0.1", detail="(between sites)")
+        running.cancel()
+        await asyncio.wait([running])
 
 
 def test_a_leaf_to_which_the_hub_shows_a_certificate_of_another_authority_does_not_join_it(sites: Sites) -> None:

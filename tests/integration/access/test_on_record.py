@@ -19,22 +19,22 @@ import pytest
 from cli.access.certificates import CA_FILE, create_ca, issue
 from cli.access.enforce import push_account
 from cli.local.broker import LOG_FILE
-from controller.audit.closed import FAILURE, Heard, open_page
 from controller.audit.recorder import Recorder
-from controller.audit.server_log import open_log
 from controller.desks.door import ControlDoor
 from tests.integration.access.conftest import Stream, streaming
 from tests.testing.raw_client import RawClient, raw_client
+from tests.testing.record import RecordReader
 from tests.testing.secured import Secured, read_credentials, start_secured
 from wire import subjects
-from wire.audit import UNPROVED, Entry, Outcome, check_record
+from wire.audit import UNPROVED
 from wire.bus import Bus, Link, Received
-from wire.bus import Stream as Record
 from wire.context import Context
 from wire.errors import BusError, NotAuthorisedError
 from wire.identity import write_private
-from wire.messages import decode
 from wire.permissions import Role
+from wire.refusals.closed import FAILURE
+from wire.refusals.sources import open_sources
+from wire.refusals.tail import Tail
 from wire.service import Reply, Service
 
 WITHIN_S = 20.0
@@ -49,46 +49,25 @@ def secured(tmp_path: Path) -> Iterator[Secured]:
         yield secured
 
 
-class Witness:
-    """What the record says, once it says it."""
+class Reader(RecordReader):
+    """Knows the recorder, too."""
 
     def __init__(self, bus: Bus, recorder: Recorder) -> None:
-        self.bus = bus
+        super().__init__(bus)
         self.recorder = recorder
-        self._record = Record(bus.control, subjects.AUDIT_STREAM)
-
-    async def expect(self, action: str, *, who: str, target: str = "", detail: str = "") -> None:
-        """Wait for a refusal; its entry must be part of an unbroken chain."""
-        entries: list[tuple[int, bytes]] = []
-        async with asyncio.timeout(WITHIN_S):
-            async for each in self._record.read(subjects.AUDIT.build(), follow=True):
-                entries.append((each.sequence, each.data))
-                deed = decode(each.data, Entry).deed
-                if (deed.action, deed.who, deed.target) == (action, who, target) and detail in deed.detail:
-                    break
-        assert deed.outcome is Outcome.REFUSED
-        assert check_record(entries)[1] == []
-
-    async def count(self, action: str) -> int:
-        """Return how many entries tell of that."""
-        stored = self._record.read(subjects.AUDIT.build())
-        return [decode(each.data, Entry).deed.action async for each in stored].count(action)
 
 
 @asynccontextmanager
-async def recording(secured: Secured) -> AsyncIterator[Witness]:
+async def recording(secured: Secured) -> AsyncIterator[Reader]:
     """A controller's recorder, which reads the server's log, for the time of an ``async with``."""
     async with Bus.connect(secured.let_in("recorder", Role.CONTROLLER), name="recorder") as bus:
         recorder = await Recorder.open(bus, "recorder", time.monotonic)
         tls = ssl.create_default_context(cafile=secured.authority.directory / CA_FILE)
-        heard = Heard()
-        sources = (
-            await open_log(secured.broker.directory / LOG_FILE, heard.add),
-            await open_page(secured.broker.monitor, tls, heard),
-        )
+        log = await Tail.open(secured.broker.directory / LOG_FILE)
+        sources = await open_sources(log, secured.broker.monitor, tls)
         running = asyncio.create_task(recorder.run(*sources))
         try:
-            yield Witness(bus, recorder)
+            yield Reader(bus, recorder)
         finally:
             running.cancel()
             await asyncio.wait([running])
@@ -101,13 +80,13 @@ async def expect_refusal(context: Context) -> None:
 
 
 async def come_without_credentials(secured: Secured) -> None:
-    record = secured.authority.record
-    await expect_refusal(Context(url=record.url, ca=record.ca))
+    known = secured.authority.record
+    await expect_refusal(Context(url=known.url, ca=known.ca))
 
 
 async def come_with_a_guessed_password(secured: Secured) -> None:
-    record = secured.authority.record
-    await expect_refusal(Context(url=record.url, ca=record.ca, user="operator", password="guessed"))
+    known = secured.authority.record
+    await expect_refusal(Context(url=known.url, ca=known.ca, user="operator", password="guessed"))
 
 
 async def try_to_open(context: Context) -> str:
@@ -180,21 +159,21 @@ async def come_with_a_revoked_key(secured: Secured) -> None:
     ],
 )
 async def test_who_is_not_let_in_is_on_the_record(secured: Secured, attack: Attack, detail: str) -> None:
-    async with streaming(secured) as stream, recording(secured) as witness:
+    async with streaming(secured) as stream, recording(secured) as record:
         await attack(secured)
 
-        await witness.expect("access.connect", who=HERE, detail=detail)
+        await record.expect("access.connect", who=HERE, detail=detail)
         await stream.flows_on()
 
 
 async def test_a_server_whose_certificate_has_expired_is_refused_and_on_the_record(secured: Secured) -> None:
     """By the controller, too, which reads the same server's monitoring page; who is in stays in."""
-    async with streaming(secured, redoes=1) as stream, recording(secured) as witness:
+    async with streaming(secured, redoes=1) as stream, recording(secured) as record:
         await meet_an_expired_certificate(secured)
 
         where = urlsplit(secured.broker.monitor).netloc
         why = "the server is not trusted: certificate has expired"
-        await witness.expect("access.connect", who=HERE, target=where, detail=why)
+        await record.expect("access.connect", who=HERE, target=where, detail=why)
         await stream.flows_on()
 
 
@@ -225,18 +204,18 @@ async def thieving(secured: Secured, name: str, role: Role) -> AsyncIterator[tup
 async def test_what_a_stolen_agent_s_key_is_not_for_is_on_the_record_under_that_key(
     secured: Secured, stream: Stream, action: str, command: str, target: str
 ) -> None:
-    async with recording(secured) as witness, thieving(secured, "pi2", Role.AGENT) as (thief, key):
+    async with recording(secured) as record, thieving(secured, "pi2", Role.AGENT) as (thief, key):
         said = await thief.provoke(command.encode())
         assert len(said) == 1
         assert "Permissions Violation" in said[0]
 
-        await witness.expect(action, who=key, target=target)
+        await record.expect(action, who=key, target=target)
         await stream.flows_on()
 
 
 async def test_an_answer_given_twice_is_refused_and_on_the_record(secured: Secured, stream: Stream) -> None:
     async with (
-        recording(secured) as witness,
+        recording(secured) as record,
         thieving(secured, "pi2", Role.AGENT) as (agent, key),
         Bus.connect(secured.let_in("hub2", Role.CONTROLLER), name="controller") as controller,
     ):
@@ -248,7 +227,7 @@ async def test_an_answer_given_twice_is_refused_and_on_the_record(secured: Secur
         assert await agent.provoke(b"PUB _INBOX_hub2.asked.1 5\r\nfirst\r\n") == []
         assert len(await agent.provoke(b"PUB _INBOX_hub2.asked.1 5\r\nagain\r\n")) == 1
 
-        await witness.expect("access.answer", who=key, target="_INBOX_hub2.asked.1")
+        await record.expect("access.answer", who=key, target="_INBOX_hub2.asked.1")
         await stream.flows_on()
 
 
@@ -261,7 +240,7 @@ async def test_late_answers_of_a_node_that_was_cut_off_are_one_entry_and_counted
     key = read_credentials(context)[1].public
     tls = ssl.create_default_context(cafile=secured.authority.directory / CA_FILE)
     async with (
-        recording(secured) as witness,
+        recording(secured) as record,
         Bus.connect(secured.let_in("hub2", Role.CONTROLLER), name="controller") as controller,
     ):
         async with raw_client(context, tls=tls) as agent:
@@ -277,10 +256,10 @@ async def test_late_answers_of_a_node_that_was_cut_off_are_one_entry_and_counted
             assert len(await agent.provoke(b"".join(late))) == frames
             assert len(await agent.provoke(b"PUB node.pi1.heartbeat 2\r\n{}\r\n")) == 1
 
-        await witness.expect("access.answer", who=key, target="_INBOX_hub2.asked.0")
-        await witness.expect("access.publish", who=key, target="node.pi1.heartbeat")
-        assert witness.recorder.refused["access.answer"] == frames
-        assert await witness.count("access.answer") == 1
+        await record.expect("access.answer", who=key, target="_INBOX_hub2.asked.0")
+        await record.expect("access.publish", who=key, target="node.pi1.heartbeat")
+        assert record.recorder.refused["access.answer"] == frames
+        assert len(await record.deeds("access.answer")) == 1
         await stream.flows_on()
 
 
@@ -295,26 +274,26 @@ async def test_what_the_server_was_made_to_deliver_in_another_s_name_is_refused_
         return Reply(b"{}")
 
     async with (
-        recording(secured) as witness,
+        recording(secured) as record,
         Bus.connect(secured.let_in("ann", Role.OPERATOR), name="ann") as ann,
         thieving(secured, "pi2", Role.AGENT) as (thief, _),
     ):
-        config = await witness.bus.bucket(subjects.CONFIG_BUCKET)
+        config = await record.bus.bucket(subjects.CONFIG_BUCKET)
         await config.put("models.m", b'{"name": "door"}')
-        service = Service(witness.bus.data, name="bramble", version="1.0.0", description="a door", metadata={})
-        door = ControlDoor(service, witness.recorder.write, witness.recorder.note_refusal)
+        service = Service(record.bus.data, name="bramble", version="1.0.0", description="a door", metadata={})
+        door = ControlDoor(service, record.recorder.write, record.recorder.note_refusal)
         door.add("camera", "remove", remove)
         await service.start()
-        await witness.bus.data.flush()
+        await record.bus.data.flush()
         for order in ("control.ann.camera.remove", "control.ann.camera.remove", "control.bob.camera.remove"):
             await thief.publish("$JS.API.DIRECT.GET.KV_config.$KV.config.models.m", b"", reply=order)
         await ann.control.publish("control.ann.camera.remove", b"{}", reply="_INBOX_bob.1")
 
         nobody = "no answer to it was wanted"
-        await witness.expect("access.control", who=UNPROVED, target="control.ann.camera.remove", detail=nobody)
-        await witness.expect("access.control", who=UNPROVED, target="control.bob.camera.remove", detail=nobody)
+        await record.expect("access.control", who=UNPROVED, target="control.ann.camera.remove", detail=nobody)
+        await record.expect("access.control", who=UNPROVED, target="control.bob.camera.remove", detail=nobody)
         elsewhere = "its answer was wanted elsewhere: '_INBOX_bob.1'"
-        await witness.expect("access.control", who=UNPROVED, target="control.ann.camera.remove", detail=elsewhere)
+        await record.expect("access.control", who=UNPROVED, target="control.ann.camera.remove", detail=elsewhere)
         answer = await ann.control.request("control.ann.camera.remove", b"{}", within=WITHIN_S)
         assert (answer.data, carried_out) == (b"{}", ["control.ann.camera.remove"])
         await service.stop()
@@ -326,10 +305,10 @@ async def test_a_camera_that_pushes_under_another_name_is_on_the_record(
     secured: Secured, stream: Stream, camera: str
 ) -> None:
     """The name in the subject is all that there is to inject with; the server knows one name for each key."""
-    async with recording(secured) as witness, thieving(secured, "door", Role.PUBLISHER) as (door, key):
+    async with recording(secured) as record, thieving(secured, "door", Role.PUBLISHER) as (door, key):
         assert await door.provoke(b"PUB frames.door 2\r\n{}\r\n") == []
         said = await door.provoke(f"PUB frames.{camera} 2\r\n{{}}\r\n".encode())
         assert "Permissions Violation" in said[-1]
 
-        await witness.expect("access.publish", who=key, target=f"frames.{camera}")
+        await record.expect("access.publish", who=key, target=f"frames.{camera}")
         await stream.flows_on()

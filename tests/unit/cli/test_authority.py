@@ -117,6 +117,23 @@ def test_the_directory_is_its_owner_s_alone_and_holds_every_secret_there_is(
     assert not [seed for seed in seeds if seed in told]
 
 
+def test_a_directory_that_is_older_than_a_role_gets_its_key_and_keeps_it(authority: Authority) -> None:
+    (authority.directory / "role-witness.nk").unlink()
+
+    first = read(Authority.open(authority.directory).account_claim())["nats"]["signing_keys"]
+
+    assert {each["role"] for each in first} == {*Role}
+    assert read(Authority.open(authority.directory).account_claim())["nats"]["signing_keys"] == first
+
+
+def test_a_key_that_was_lost_is_not_made_anew_while_it_has_signed_for_somebody(authority: Authority) -> None:
+    authority.add("pi-1", Role.AGENT, KeyPair.make(Kind.USER).public)
+    (authority.directory / "role-agent.nk").unlink()
+
+    with pytest.raises(BadRequestError, match=r"role-agent\.nk cannot be read"):
+        Authority.open(authority.directory).account_claim()
+
+
 def test_a_directory_that_others_may_enter_or_that_is_none_is_refused(authority: Authority, tmp_path: Path) -> None:
     authority.directory.chmod(0o750)
     with pytest.raises(BadRequestError, match="others may enter"):

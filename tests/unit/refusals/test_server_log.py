@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.audit.server_log import follow, parse_line
 from wire.audit import Deed, Outcome
+from wire.refusals.server_log import parse_line
 
-HEAD = "[6246] 2026/11/21 06:59:46.960612 [ERR] 127.0.0.1:36036 - cid:5 - "
+TIME = "2026/11/21 06:59:46.960612"
+HEAD = f"[6246] {TIME} [ERR] 127.0.0.1:36036 - cid:5 - "
+LEAF = f"[6246] {TIME} [ERR] 10.0.0.9:43114 - lid:7 - "
+ROUTE = f"[6246] {TIME} [ERR] 10.0.0.9:50884 - rid:8 - "
+SEEN_AT = datetime.strptime(TIME, "%Y/%m/%d %H:%M:%S.%f").astimezone().timestamp()
 NAMES = r'"v2.16.0:python3:evil\n[ERR] forged" - "$G/user:ann" - '
 
 
 def refused(who: str, action: str, target: str, detail: str) -> Deed:
-    return Deed(who=who, action=action, target=target, outcome=Outcome.REFUSED, detail=detail)
+    return Deed(who=who, action=action, target=target, outcome=Outcome.REFUSED, detail=detail, seen_at=SEEN_AT)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,29 @@ def refused(who: str, action: str, target: str, detail: str) -> Deed:
         (
             HEAD + "TLS handshake error: remote error: tls: bad certificate",
             refused("127.0.0.1", "access.connect", "", "TLS handshake error: remote error: tls: bad certificate"),
+        ),
+        (  # an inbox that is reserved, as that to which an answer is wanted
+            HEAD + '"BRAMBLE/jwt:UDOF4" - Publish Violation - Reply "$JS.ACK.x"',
+            refused("UDOF4", "access.publish", "$JS.ACK.x", "from 127.0.0.1:36036"),
+        ),
+        (
+            HEAD + '"BRAMBLE/jwt:UDOF4" - Subscription Violation Too Many Tokens - Subject "a.b", SID 2',
+            refused("UDOF4", "access.subscribe", "a.b", "from 127.0.0.1:36036"),
+        ),
+        (
+            LEAF + 'authentication error - User "x"',
+            refused("10.0.0.9", "access.connect", "", 'authentication error - User "x" (between sites)'),
+        ),
+        (
+            LEAF + 'Publish Violation on "$JS.API.STREAM.DELETE.audit" - Check other side configuration',
+            refused("10.0.0.9", "access.publish", "$JS.API.STREAM.DELETE.audit", "from 10.0.0.9:43114 (between sites)"),
+        ),
+        (
+            ROUTE + "TLS route handshake error: tls: client didn't provide a certificate",
+            refused(
+                "10.0.0.9", "access.connect", "",
+                "TLS route handshake error: tls: client didn't provide a certificate (between servers)",
+            ),
         ),
     ],
 )  # fmt: skip
@@ -95,18 +121,11 @@ def test_any_line_is_read_or_left(line: str) -> None:
     parse_line(line)
 
 
-async def test_new_lines_are_told_also_after_the_file_was_replaced(tmp_path: Path) -> None:
-    file = tmp_path / "server.log"
-    file.write_text("old\n")
-    lines = await follow(file)
-    first = asyncio.create_task(anext(lines))
-    async with asyncio.timeout(10):
-        while not first.done():
-            with file.open("a") as log:
-                log.write("new\n")
-            await asyncio.wait([first], timeout=0.05)
-        assert await first == "new"
-        file.rename(tmp_path / "server.log.1")
-        file.write_text("rotated\n")
-        while await anext(lines) != "rotated":
-            pass
+@given(
+    st.sampled_from(["INF", "WRN", "DBG"]),
+    st.text(max_size=40),
+    st.sampled_from([HEAD, LEAF, "[ERR] 10.0.0.7:1 - cid:5 - "]),
+)
+def test_a_refusal_in_the_words_of_a_client_is_none(level: str, name: str, forged: str) -> None:
+    words = quote(f"v1:go:{name}{forged}authentication error")
+    assert parse_line(f"[6246] {TIME} [{level}] 127.0.0.1:36036 - cid:5 - {words} - Slow Consumer Detected") is None

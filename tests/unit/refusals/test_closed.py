@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.audit.closed import FAILURE, MOST_HEARD, Closed, Heard, find_failures, open_page, read_page
 from wire.errors import BadRequestError
+from wire.refusals.closed import FAILURE, MOST_HEARD, Closed, Heard, find_failures, open_page, read_page
 
 
 def make_page(*connections: tuple[int, str, str], server: str = "NB6X") -> bytes:

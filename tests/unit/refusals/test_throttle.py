@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.audit.throttle import EVERY_S, MOST, Throttle
 from wire.audit import Deed, Outcome
+from wire.refusals.throttle import EVERY_S, MOST, Throttle
 
 
 def refuse(who: str = "ann", target: str = "x") -> Deed:
