@@ -56,7 +56,7 @@ class DirectClient(Client):
         self.tether = Tether()  # of what waits for the server's own answers
 
     def post(self, subject: str, payload: bytes, reply: str, headers: Mapping[str, str] | None) -> bool:
-        """Publish at once; False where nothing can be sent now without waiting.
+        """Publish at once, from any thread; False where nothing can be sent now without waiting.
 
         Raises:
             MaxPayloadError: the payload is above the server's limit.
@@ -64,7 +64,7 @@ class DirectClient(Client):
 
         """
         transport = self._transport
-        if not isinstance(transport, SocketTransport) or not transport.has_room:
+        if not isinstance(transport, SocketTransport):
             return False
         if self._pending or not self.is_connected or self.is_draining:
             return False
@@ -76,8 +76,7 @@ class DirectClient(Client):
             pieces = write_publication(subject, reply, headers, payload)
         except ValueError as error:
             raise BadHeaderError(str(error)) from error
-        transport.writelines(pieces)
-        return True
+        return transport.send(pieces)
 
     async def take(self, subject: str, take: Take, *, queue: str = "") -> Subscription:
         """Subscribe, and have every message handed over as it is read; ``take`` must not wait for anything."""

@@ -210,6 +210,8 @@ class Link:
     ) -> bool:
         """Send a message now; False, and nothing sent, where it would have to wait: then :meth:`publish` does.
 
+        The one method that any thread may call.
+
         Raises:
             TooLargeError: the payload is above the server's limit.
 

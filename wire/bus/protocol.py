@@ -8,7 +8,7 @@ Specification: https://docs.nats.io/reference/reference-protocols/nats-protocol
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 import msgspec
@@ -18,6 +18,9 @@ MAX_LINE = 1 << 20
 
 MAX_BODY = (64 << 20) + MAX_LINE
 """Bytes of a message, with its headers: above what any server lets through."""
+
+ROOM_BYTES = 128 << 10
+"""Of what came and is not read yet: a camera's frame fits."""
 
 MALFORMED = "Bramble-Malformed"
 """Set on a message whose headers could not be read, so that its receiver can refuse it."""
@@ -43,6 +46,16 @@ class Delivered(msgspec.Struct, frozen=True):
     payload: bytes
 
 
+class _Announced(msgspec.Struct, frozen=True):
+    """A message by its first line; sizes in bytes, the headers' within the whole."""
+
+    sid: int
+    subject: bytes
+    reply: bytes
+    header_size: int
+    size: int
+
+
 class Said(msgspec.Struct, frozen=True):
     """Any other line, such as PING or -ERR."""
 
@@ -51,73 +64,104 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """Takes a connection's bytes apart, however they are cut into pieces."""
+    """Takes a connection's bytes apart, however they are cut into pieces.
 
-    def __init__(self) -> None:
-        self._found: list[Delivered | Said] = []
-        self._data = b""
-        self._position = 0
-        self._steps = self._read()
-        next(self._steps)
+    They are read to where :meth:`room` says, so that a payload is copied once: out of there.
+    """
 
-    def feed(self, data: bytes) -> list[Delivered | Said]:
-        """Return what is whole by now.
+    def __init__(self, room_bytes: int = ROOM_BYTES) -> None:
+        self._usual = bytearray(room_bytes)
+        self._room = self._usual  # or a larger one, for as long as something does not fit
+        self._start = self._end = 0  # what of it came and is not read yet
+        self._message: _Announced | None = None  # whose first line was read
+
+    def room(self) -> memoryview:
+        """Return where the next bytes are to go; there is always some room."""
+        return memoryview(self._room)[self._end :]
+
+    def advance(self, count: int) -> list[Delivered | Said]:
+        """Return what is whole, now that so many bytes have come there.
 
         Raises:
             MalformedError: that is no protocol of NATS; nothing more can be read.
 
         """
-        self._data, self._position, self._found = data, 0, []
-        next(self._steps)
-        return self._found
+        self._end += count
+        found: list[Delivered | Said] = []
+        while self._read_on(found):
+            pass
+        if self._start == self._end:
+            self._room, self._start, self._end = self._usual, 0, 0
+        return found
 
-    def _read(self) -> Generator[None]:
-        yield
-        while True:
-            line = yield from self._take_line()
-            verb, _, rest = line.partition(b" ")
-            if verb in _FIELDS:
-                message = yield from self._take_message(verb, rest.split())
-                self._found.append(message)  # by now it may be another list
-            else:
-                self._found.append(Said(verb, rest.strip()))
+    def feed(self, data: bytes) -> list[Delivered | Said]:
+        """Do the same with bytes that came to somewhere else."""
+        found: list[Delivered | Said] = []
+        while data:
+            room = self.room()
+            count = min(len(room), len(data))
+            room[:count] = data[:count]
+            found += self.advance(count)
+            data = data[count:]
+        return found
 
-    def _take_message(self, verb: bytes, fields: list[bytes]) -> Generator[None, None, Delivered]:
-        if len(fields) not in _FIELDS[verb]:
-            raise MalformedError(f"{verb!r} with {len(fields)} fields")
-        total = _read_size(fields.pop())
-        header_size = _read_size(fields.pop()) if verb == b"HMSG" else 0
-        if header_size > total:
-            raise MalformedError(f"{header_size} bytes of headers in a message of {total}")
-        headers = (yield from self._take_bytes(header_size)) if header_size else b""
-        payload = yield from self._take_bytes(total - header_size)
-        if (yield from self._take_bytes(len(_END))) != _END:
-            raise MalformedError(f"a message of {total} bytes does not end where it should")
-        return Delivered(_read_size(fields[1]), fields[0], fields[2] if len(fields) > 2 else b"", headers, payload)  # noqa: PLR2004 - the reply is the third
+    def _read_on(self, found: list[Delivered | Said]) -> bool:
+        """Read one line or message; false when the next one is not whole."""
+        if self._message is not None:
+            return self._read_message(self._message, found)
+        stop = self._room.find(_END, self._start, self._end)
+        if stop < 0:
+            self._wait_for_line()
+            return False
+        line = bytes(self._room[self._start : stop])
+        self._start = stop + len(_END)
+        verb, _, rest = line.partition(b" ")
+        if verb in _FIELDS:
+            self._message = _read_announcement(verb, rest.split())
+        else:
+            found.append(Said(verb, rest.strip()))
+        return True
 
-    def _take_line(self) -> Generator[None, None, bytes]:
-        begun = b""
-        while (end := self._data.find(_END, self._position)) < 0:
-            begun = self._data[self._position :]
-            if len(begun) > MAX_LINE:
-                raise MalformedError(f"a line of more than {MAX_LINE} bytes")
-            yield
-            self._data = begun + self._data  # only ever the start of a line: short
-        line = self._data[self._position : end]
-        self._position = end + len(_END)
-        return line
+    def _wait_for_line(self) -> None:
+        begun = self._end - self._start
+        if begun > MAX_LINE:
+            raise MalformedError(f"a line of more than {MAX_LINE} bytes")
+        if self._end == len(self._room):
+            self._make_room(2 * begun)
 
-    def _take_bytes(self, size: int) -> Generator[None, None, bytes]:
-        pieces: list[bytes] = []
-        missing = size
-        while len(self._data) - self._position < missing:
-            pieces.append(self._data[self._position :])
-            missing -= len(pieces[-1])
-            yield
-        end = self._position + missing
-        pieces.append(self._data[self._position : end])
-        self._position = end
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    def _read_message(self, message: _Announced, found: list[Delivered | Said]) -> bool:
+        end = self._start + message.size
+        stop = end + len(_END)
+        if stop > self._end:
+            if stop > len(self._room):
+                self._make_room(stop - self._start)
+            return False
+        if self._room[end:stop] != _END:
+            raise MalformedError(f"a message of {message.size} bytes does not end where it should")
+        with memoryview(self._room) as room:
+            middle = self._start + message.header_size
+            headers, payload = bytes(room[self._start : middle]), bytes(room[middle:end])
+        found.append(Delivered(message.sid, message.subject, message.reply, headers, payload))
+        self._start, self._message = stop, None
+        return True
+
+    def _make_room(self, wanted: int) -> None:
+        """Have room for so many bytes, the ones that are there among them."""
+        kept = self._room[self._start : self._end]
+        if wanted > len(self._room):
+            self._room = bytearray(wanted)
+        self._room[: len(kept)] = kept
+        self._start, self._end = 0, len(kept)
+
+
+def _read_announcement(verb: bytes, fields: list[bytes]) -> _Announced:
+    if len(fields) not in _FIELDS[verb]:
+        raise MalformedError(f"{verb!r} with {len(fields)} fields")
+    size = _read_size(fields.pop())
+    header_size = _read_size(fields.pop()) if verb == b"HMSG" else 0
+    if header_size > size:
+        raise MalformedError(f"{header_size} bytes of headers in a message of {size}")
+    return _Announced(_read_size(fields[1]), fields[0], fields[2] if len(fields) > 2 else b"", header_size, size)  # noqa: PLR2004 - the reply is the third
 
 
 def read_headers(block: bytes) -> dict[str, str] | None:

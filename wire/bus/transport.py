@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from threading import Lock, get_ident
 from typing import Any, cast
 from urllib.parse import ParseResult
 
@@ -14,7 +17,8 @@ from nats.errors import ProtocolError
 
 from wire.bus.protocol import MAX_LINE, Delivered, MalformedError, Reader, Said
 
-READ_BYTES = 128 << 10
+OPENING_BYTES = 16 << 10
+"""Read at a time until the protocol begins."""
 
 ROOM_BYTES = 512 << 10
 """With more than that unsent, messages wait in nats-py's own buffer, which is bounded."""
@@ -36,7 +40,7 @@ class SocketTransport(Transport, asyncio.BufferedProtocol):
 
     def __init__(self) -> None:
         self._socket: asyncio.Transport | None = None
-        self._buffer = memoryview(bytearray(READ_BYTES))
+        self._opening = bytearray(OPENING_BYTES)
         self._begun = b""  # what came before anybody followed
         self._reader: Reader | None = None
         self._take: Take = lambda _message: False
@@ -46,7 +50,11 @@ class SocketTransport(Transport, asyncio.BufferedProtocol):
         self._writable.set()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._failure: Exception | None = None
-        self._encrypted = False
+        self._loop = asyncio.get_running_loop()
+        self._home = get_ident()
+        self._writing = Lock()  # held by whatever thread writes, and while the socket goes
+        self._descriptor = -1  # of the socket, where what is written needs no encryption
+        self._left = b""  # what another thread could not send all of, until the loop has it
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: float) -> None:  # noqa: ARG002 - nats-py's signature
         """Open the connection."""
@@ -63,19 +71,19 @@ class SocketTransport(Transport, asyncio.BufferedProtocol):
         """Encrypt the connection from here on."""
         if self._socket is None or self._begun:
             raise ProtocolError  # said before the encryption, to be taken for something said under it
+        self._descriptor = -1  # from here on nothing goes past the encryption
         name = uri if isinstance(uri, str) else uri.hostname
         async with asyncio.timeout(connect_timeout):
             self._socket = await asyncio.get_running_loop().start_tls(
                 self._socket, self, ssl_context, server_hostname=name
             )
-        self._encrypted = True
 
     def follow(self, take: Take) -> None:
         """Read the protocol from here on."""
         self._take = take
-        self._reader = Reader()
+        self._reader = reader = Reader()
         begun, self._begun = self._begun, b""
-        self._read(begun)
+        self._hear(lambda: reader.feed(begun))
 
     async def next(self) -> Delivered | Said | None:
         """Return what was heard next; None when the connection has ended.
@@ -96,11 +104,20 @@ class SocketTransport(Transport, asyncio.BufferedProtocol):
             self._socket.resume_reading()
         return found
 
-    @property
-    def has_room(self) -> bool:
-        """Whether what is written now is on its way soon."""
+    def send(self, pieces: list[bytes]) -> bool:
+        """Send all, in order, from any thread; False, and nothing is sent, where that would have to wait.
+
+        From other threads than the loop's only what the socket takes at once, and nothing where it is encrypted.
+        """
         socket = self._socket
-        return socket is not None and not socket.is_closing() and socket.get_write_buffer_size() < ROOM_BYTES
+        if socket is None or socket.is_closing():
+            return False
+        if get_ident() != self._home:
+            return self._send_from_thread(socket, pieces)
+        if socket.get_write_buffer_size() >= ROOM_BYTES:
+            return False
+        self.writelines(pieces)
+        return True
 
     @property
     def encryption(self) -> Any:
@@ -114,21 +131,52 @@ class SocketTransport(Transport, asyncio.BufferedProtocol):
 
     def write(self, payload: bytes) -> None:
         """Send."""
-        if self._socket is not None:
-            self._socket.write(payload)
+        self.writelines([payload])
 
     def writelines(self, payload: list[bytes]) -> None:
-        """Send all, in order.
+        """Send all, in order; in the loop's thread.
 
         Encrypted as one piece: each would become records of its own, which either end pays for, and the server with a
         turn of its reader each. A copy costs less.
         """
-        if self._socket is None:
-            return
-        if self._encrypted:
-            self._socket.write(b"".join(payload))
-        else:
-            self._socket.writelines(payload)
+        with self._writing:
+            if self._socket is None:
+                return
+            if self._left:
+                self._hand_over()
+            if self._descriptor < 0 or self._socket.is_closing() or self._socket.get_write_buffer_size():
+                self._socket.write(b"".join(payload))
+            elif left := self._write_now(payload):
+                self._socket.write(left)
+
+    def _send_from_thread(self, socket: asyncio.Transport, pieces: list[bytes]) -> bool:
+        with self._writing:
+            if self._descriptor < 0 or self._left or socket.get_write_buffer_size():
+                return False
+            self._left = self._write_now(pieces)
+            if self._left:
+                self._loop.call_soon_threadsafe(self._write_left)
+            return True
+
+    def _write_now(self, pieces: list[bytes]) -> bytes:
+        """Write past asyncio, which would copy the pieces into one; return what the socket does not take."""
+        try:
+            sent = os.writev(self._descriptor, pieces)
+        except OSError:  # it is full, or broken, which asyncio finds as well and knows what to do about
+            sent = 0
+        if sent == sum(map(len, pieces)):
+            return b""
+        return b"".join(pieces)[sent:]
+
+    def _write_left(self) -> None:
+        with self._writing:
+            if self._left:
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        left, self._left = self._left, b""
+        if self._socket is not None:
+            self._socket.write(left)
 
     async def drain(self) -> None:
         """Wait until what was written is on its way, or nobody reads it any more."""
@@ -171,20 +219,26 @@ class SocketTransport(Transport, asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
         self._socket = cast("asyncio.Transport", transport)  # what a loop makes for a stream, be it asyncio's or not
+        self._descriptor = transport.get_extra_info("socket").fileno()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Say where bytes are to go."""
-        return self._buffer
+        return memoryview(self._opening) if self._reader is None else self._reader.room()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes came."""
-        self._read(bytes(self._buffer[:nbytes]))
+        if self._reader is None:
+            self._begin(bytes(self._opening[:nbytes]))
+        else:
+            self._hear(partial(self._reader.advance, nbytes))
 
     def eof_received(self) -> None:
         """The server says no more; the socket closes."""
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it ended makes no difference
-        """The socket is closed."""
+        """The socket is about to be closed, and its descriptor to be something else's."""
+        with self._writing:
+            self._descriptor = -1
         if not self._ended.done():
             self._ended.set_result(None)
         self._changed.set()
@@ -198,15 +252,15 @@ class SocketTransport(Transport, asyncio.BufferedProtocol):
         """Little is."""
         self._writable.set()
 
-    def _read(self, data: bytes) -> None:
-        if self._reader is None:
-            self._begun += data
-            if len(self._begun) > MAX_LINE:
-                self.abort()
-            self._changed.set()
-            return
+    def _begin(self, data: bytes) -> None:
+        self._begun += data
+        if len(self._begun) > MAX_LINE:
+            self.abort()
+        self._changed.set()
+
+    def _hear(self, read: Callable[[], list[Delivered | Said]]) -> None:
         try:
-            heard = self._reader.feed(data)
+            heard = read()
         except MalformedError as error:
             self._failure = error
             self._changed.set()

@@ -42,15 +42,15 @@ def read(reader: Reader, pieces: list[bytes]) -> list[Delivered | Said]:
     return [each for piece in pieces for each in reader.feed(piece)]
 
 
-@given(st.lists(MESSAGES | LINES, max_size=6), st.data())
-def test_what_is_said_is_read_whole_wherever_it_is_cut(
-    said: list[bytes | tuple[str, int, str | None, dict[str, str], bytes]], data: st.DataObject
+@given(st.lists(MESSAGES | LINES, max_size=6), st.integers(1, 500), st.data())
+def test_what_is_said_is_read_whole_wherever_it_is_cut_and_however_much_of_it_there_is_room_for(
+    said: list[bytes | tuple[str, int, str | None, dict[str, str], bytes]], room_bytes: int, data: st.DataObject
 ) -> None:
     stream = b"".join(each + b"\r\n" if isinstance(each, bytes) else deliver(*each) for each in said)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=12)))
     pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
 
-    heard = read(Reader(), pieces)
+    heard = read(Reader(room_bytes), pieces)
 
     assert len(heard) == len(said)
     for found, each in zip(heard, said, strict=True):
@@ -63,6 +63,19 @@ def test_what_is_said_is_read_whole_wherever_it_is_cut(
             assert (found.subject, found.sid, found.payload) == (subject.encode(), sid, payload)
             assert found.reply == (reply or "").encode()
             assert (read_headers(found.headers) or {}) == headers
+
+
+def test_after_a_message_that_needed_more_room_there_is_as_much_as_before() -> None:
+    reader = Reader(64)
+    large = deliver("a", 1, None, {}, bytes(1000))
+
+    reader.feed(large[:-1])
+    assert len(reader.room()) == 1  # and what follows the message stays in the socket meanwhile
+    (found,) = reader.feed(large[-1:])
+
+    assert isinstance(found, Delivered)
+    assert len(found.payload) == 1000
+    assert len(reader.room()) == 64
 
 
 @given(st.binary(max_size=200))
