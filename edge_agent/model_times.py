@@ -7,7 +7,6 @@ priority that still gives true times on an idle node.
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import os
 import resource
@@ -15,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,7 +24,7 @@ from edge_agent.backends.base import Backend, Findings, Prepared, Servable
 from edge_agent.backends.registry import make_backend
 from edge_agent.backends.tflite import LITERT, TFLITE_RUNTIME, find_runtime
 from edge_agent.child import answer_once
-from edge_agent.pipeline import Pipeline, Work
+from edge_agent.pipeline import Finished, Pipeline, Work
 from edge_agent.prefix_times import bound_by_longer
 from edge_agent.probe import check_signature
 from edge_agent.settings import Profile
@@ -120,14 +120,18 @@ class _Idle:
 def _time_passing(prepared: Prepared) -> Timing:
     """Time what a frame costs on its way through the agent's threads, with nothing done to it."""
     pipeline, idle = Pipeline(), _Idle(prepared)
-    loop = asyncio.new_event_loop()
+    ended: SimpleQueue[Finished | BaseException] = SimpleQueue()
+    now = time.monotonic()
+    work = Work(_ORDER, b"", now, now + 1e6)
+
+    def run() -> None:
+        pipeline.begin(idle, work, ended.put)
+        ended.get()
+
     try:
-        now = time.monotonic()
-        work = Work(_ORDER, b"", now, now + 1e6)
-        return time_runs(lambda: loop.run_until_complete(pipeline.run(idle, work)), EACH_S)
+        return time_runs(run, EACH_S)
     finally:
         pipeline.close()
-        loop.close()
 
 
 def _load(backend: Backend, question: Question, payload: bytes) -> tuple[Servable, float, int]:

@@ -1,16 +1,14 @@
 """The way of a frame through this node: one thread takes it all the way, a second one the frame after it.
 
 So the next frame is decoded while the present one is inferred. A lock lets one thread at a time into the runtime. A
-thread for each step instead would be woken, and wake the event loop, three times a frame.
+thread for each step instead would be woken three times a frame, and waking the event loop at a frame's end would cost
+more than all that the frame is put through on its way: what came of it is heard of in the thread that did it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Callable
-from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
 
@@ -22,7 +20,6 @@ from wire.headers import WorkOrder
 from wire.messages import Timings
 
 IN_FLIGHT = 2
-Step = Callable[[], None]
 
 STUCK_S = 150.0
 """How long a frame may take, with the frame before it; beyond, the thread counts as lost."""
@@ -56,15 +53,19 @@ class Finished(msgspec.Struct, frozen=True):
         return spent.decode_ms + spent.preprocess_ms + spent.infer_ms + spent.postprocess_ms
 
 
+End = Callable[[Finished | BaseException], None]
+"""Is told, in the thread that did the frame, what came of it. Must not raise."""
+
+
 class Pipeline:
     """Runs frames, at most :data:`IN_FLIGHT` at a time, in the order of their coming."""
 
     def __init__(self) -> None:
-        self._steps: SimpleQueue[Step | None] = SimpleQueue()  # an executor's own future a frame costs as much again
+        self._frames: SimpleQueue[tuple[Servable, Work, End] | None] = SimpleQueue()
         for number in range(IN_FLIGHT):
-            Thread(target=_work_off, args=(self._steps,), name=f"frames-{number}", daemon=True).start()
+            Thread(target=self._work_off, name=f"frames-{number}", daemon=True).start()
         self._runtime = Lock()  # held while a model runs
-        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._counting = Lock()
         self.in_flight = 0
         self._busy_s = 0.0
         self._busy_since = 0.0
@@ -72,59 +73,55 @@ class Pipeline:
     @property
     def busy_s(self) -> float:
         """Seconds so far with a frame in the pipeline. Over frames this is what one takes, however many overlap."""
-        return self._busy_s + (time.monotonic() - self._busy_since if self.in_flight else 0.0)
+        with self._counting:
+            return self._busy_s + (time.monotonic() - self._busy_since if self.in_flight else 0.0)
 
-    async def run(self, servable: Servable, work: Work) -> Finished:
-        """Take one frame through.
+    def begin(self, servable: Servable, work: Work, end: End) -> None:
+        """Have a frame taken through; ``end`` is told what came of it.
 
-        Raises:
-            DeadlineExceededError: its deadline passed while it waited; it was not run.
-            ModelkitError: the payload or an output cannot be used.
-            BrambleError: the backend's error.
-            StuckError: a thread is lost.
-
+        Or which error: DeadlineExceededError where it waited too long and was not run, ModelkitError where the payload
+        or an output cannot be used, or the backend's.
         """
-        async with self._slots:
-            if not self.in_flight:
-                self._busy_since = time.monotonic()
-            self.in_flight += 1
-            try:
-                return await self._run(servable, work)
-            finally:
-                self.in_flight -= 1
-                if not self.in_flight:
-                    self._busy_s += time.monotonic() - self._busy_since
+        self._frames.put((servable, work, end))
 
     def close(self) -> None:
         """Let the threads end; one that is stuck is left behind."""
         for _ in range(IN_FLIGHT):
-            self._steps.put(None)
+            self._frames.put(None)
 
-    async def _run(self, servable: Servable, work: Work) -> Finished:
-        loop = asyncio.get_running_loop()
-        finished: asyncio.Future[Finished] = loop.create_future()
-        stuck = loop.call_later(STUCK_S, _give_up, finished, work)
-        self._steps.put(partial(self._take_through, servable, work, loop, finished))
-        try:
-            return await finished
-        finally:
-            stuck.cancel()
+    def _work_off(self) -> None:
+        while self._take_next():
+            pass  # and nothing of the frame before is kept while the next one is waited for
 
-    def _take_through(
-        self,
-        servable: Servable,
-        work: Work,
-        loop: asyncio.AbstractEventLoop,
-        finished: asyncio.Future[Finished],
-    ) -> None:
-        """Do a frame in this thread, and tell the loop what came of it."""
-        found: Finished | BaseException
+    def _take_next(self) -> bool:
+        """Do a frame in this thread; False when there are to be no more."""
+        frame = self._frames.get()
+        if frame is None:
+            return False
+        servable, work, end = frame
+        self._enter()
+        found = self._try(servable, work)
+        self._leave()
+        end(found)
+        return True
+
+    def _try(self, servable: Servable, work: Work) -> Finished | BaseException:
         try:
-            found = self._do(servable, work)
-        except BaseException as error:  # noqa: BLE001 - whoever awaits the frame gets it
-            found = error
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left who waits
-            loop.call_soon_threadsafe(_settle, finished, found)
+            return self._do(servable, work)
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the frame gets it
+            return error
+
+    def _enter(self) -> None:
+        with self._counting:
+            if not self.in_flight:
+                self._busy_since = time.monotonic()
+            self.in_flight += 1
+
+    def _leave(self) -> None:
+        with self._counting:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self._busy_s += time.monotonic() - self._busy_since
 
     def _do(self, servable: Servable, work: Work) -> Finished:
         begun = time.monotonic()
@@ -163,21 +160,3 @@ def check_deadline(work: Work, now: float) -> None:
             f"the deadline of {work.order.deadline_ms} ms had passed {(now - work.deadline) * 1e3:.0f} ms ago",
             remedy="allow more time with Bramble-Deadline-Ms, or send to a node with less to do",
         )
-
-
-def _work_off(steps: SimpleQueue[Step | None]) -> None:
-    while (step := steps.get()) is not None:
-        step()
-
-
-def _settle(finished: asyncio.Future[Finished], found: Finished | BaseException) -> None:
-    if finished.done():
-        return  # given up, or cancelled
-    if isinstance(found, BaseException):
-        finished.set_exception(found)
-    else:
-        finished.set_result(found)
-
-
-def _give_up(finished: asyncio.Future[Finished], work: Work) -> None:
-    _settle(finished, StuckError(f"frame {work.order.frame} has been in a thread for {STUCK_S:.0f} s"))

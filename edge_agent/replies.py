@@ -104,7 +104,7 @@ def add_up(stages: Sequence[StageTimings]) -> Timings:
     )
 
 
-def to_wire(error: Exception) -> BrambleError:
+def to_wire(error: BaseException) -> BrambleError:
     """Return the error that can cross the network; modelkit's errors carry wire's codes as words."""
     if isinstance(error, BrambleError):
         return error

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
 
-from edge_agent.backends.base import Activations, Servable
+from edge_agent import pipeline
+from edge_agent.backends.base import Activations, Findings, Servable
+from edge_agent.custody import Custody, Held
 from edge_agent.gathering import Gathering
-from edge_agent.pipeline import STUCK_S, Finished, Pipeline, StuckError, Work
+from edge_agent.pipeline import Finished, Pipeline, StuckError, Work
+from edge_agent.places import Place, check_itinerary, name_cut, read_place
+from edge_agent.post import Post
 from edge_agent.replies import advance, compose, find_next, to_wire
 from edge_agent.tally import Tally
 from modelkit.errors import ModelkitError
@@ -21,7 +25,6 @@ from wire import subjects
 from wire.bus import Knocker, Link, Received, Subscription
 from wire.bus.link import check_headers
 from wire.errors import (
-    BadRequestError,
     BrambleError,
     BusError,
     ErrorCode,
@@ -38,30 +41,15 @@ MAX_HELD = 16
 """Frames in flight and waiting, at most. Controllers send two to a stage: more are there only while one stalls."""
 MAX_HELD_BYTES = 32 << 20
 MAX_LATE = 64
-"""Replies that wait for a server that is away or slow."""
+"""Answers, and frames that go on, that wait for a server that is away or slow."""
 MAX_FAULTS = 3
 """So many faults of its own in a row, and a shard has to prove itself anew."""
 
 _log = logging.getLogger("bramble.agent")
 
-Place = tuple[str, int]  # model and stage: what a subject names
-
-
-@dataclass(slots=True)
-class Post:
-    """A shard that is being served."""
-
-    shard: Shard
-    servable: Servable
-    on_broken: Callable[[Shard, str], None]
-    gathering: Gathering | None = None  # of a shard that goes on with the parts of a picture
-    timer: asyncio.TimerHandle | None = None  # when the next frame that lacks a part is given up
-    tally: Tally = field(default_factory=Tally)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
 
 @dataclass(frozen=True, slots=True)
-class _HandedOn:
+class _Onward:
     """What one stage has for another one of this node: a message that need not go over the network."""
 
     subject: str
@@ -81,8 +69,10 @@ class Worker:
         self._posts: dict[Shard, Post] = {}
         self._subscriptions: dict[Place, Subscription] = {}
         self._knocker: Knocker | None = None  # only a node with a stage before the last one sends frames on
-        self._held: dict[asyncio.Task[None], int] = {}  # what is under way, and its bytes
-        self._late: set[asyncio.Task[None]] = set()  # replies that wait for the server
+        self._loop = asyncio.get_running_loop()
+        self._held = Custody()  # what is under way
+        self._watch: asyncio.TimerHandle | None = None  # for a frame that does not come out of its thread
+        self._late: set[asyncio.Task[None]] = set()  # what waits for the server
         self.draining = False  # true: new work is refused
 
     @property
@@ -93,7 +83,7 @@ class Worker:
     @property
     def queued(self) -> int:
         """Frames that wait for it."""
-        return len(self._held) - self._pipeline.in_flight
+        return max(0, len(self._held) - self._pipeline.in_flight)
 
     @property
     def busy_s(self) -> float:
@@ -131,7 +121,7 @@ class Worker:
             self._subscriptions[place] = await self._link.take(subject, self._receive)
             await self._link.flush()  # the server knows before anybody hears that the shard is ready
         if old:
-            await _finish(old)
+            await self._finish(old)
 
     async def withdraw(self, shard: Shard) -> None:
         """Take no more frames for a shard, finish those begun, and let go of its model."""
@@ -144,24 +134,23 @@ class Worker:
         if post:
             if post.gathering is not None:
                 self._expire(post, post.gathering, math.inf)
-            await _finish(post)
+            await self._finish(post)
 
     async def leave(self, *, within: float) -> None:
         """Take what has already come in, finish it in that many seconds, and answer the rest with a refusal."""
         subscriptions, self._subscriptions = self._subscriptions, {}
         await asyncio.gather(*(each.end(drain=True) for each in subscriptions.values()))
         self.draining = True
-        if self._held:
-            _, late = await asyncio.wait(tuple(self._held), timeout=within)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=1.0)
+        if not await self._held.wait(within):
+            for frame in self._held.frames:
+                self._give_up(frame, NoCapacityError(f"{self._node} left before the frame was done"))
         if self._late:
             await asyncio.wait(tuple(self._late), timeout=1.0)
 
     def close(self) -> None:
         """Let go of all models and threads."""
+        if self._watch is not None:
+            self._watch.cancel()
         self._pipeline.close()
         for post in self._posts.values():
             post.servable.close()
@@ -183,10 +172,11 @@ class Worker:
             self._refuse(message.reply, to_wire(error))
 
     def _begin(self, post: Post, work: Work, reply: str) -> None:
-        task = asyncio.create_task(self._answer(post, work, reply), name=f"frame-{work.order.frame}")
-        self._held[task] = len(work.payload)
-        post.tasks.add(task)
-        task.add_done_callback(lambda done: self._forget(post, done))
+        frame = Held(post, work, reply)
+        self._held.take(frame)
+        self._pipeline.begin(post.servable, work, partial(self._end, frame))
+        if self._watch is None:
+            self._watch = self._loop.call_later(pipeline.STUCK_S, self._look_for_stuck)
 
     def _gather(self, post: Post, gathering: Gathering, work: Work, reply: str) -> None:
         """Take in a part of a frame, and go on with the frame when it was the last one."""
@@ -201,9 +191,8 @@ class Worker:
 
     def _set_timer(self, post: Post, gathering: Gathering) -> None:
         deadline = gathering.next_deadline
-        loop = asyncio.get_running_loop()
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        post.timer = None if left is None else loop.call_later(left, self._expire, post, gathering)
+        post.timer = None if left is None else self._loop.call_later(left, self._expire, post, gathering)
 
     def _expire(self, post: Post, gathering: Gathering, now: float | None = None) -> None:
         """Give up frames of which a part did not come in time."""
@@ -217,7 +206,7 @@ class Worker:
         post = self._find(message.subject, order)
         if self.draining:
             raise NoCapacityError(f"{self._node} is draining", remedy="send to another node")
-        held = sum(self._held.values())
+        held = self._held.bytes
         if len(self._held) >= MAX_HELD or (held and held + len(message.data) > MAX_HELD_BYTES):
             raise NoCapacityError(
                 f"{self._node} already holds {len(self._held)} frames of {held} bytes",
@@ -226,72 +215,112 @@ class Worker:
         try:
             post.servable.check(message.data)
         except (BrambleError, ModelkitError):
-            post.tally = post.tally.add_failed(own_fault=False)
+            post.count_failed(own_fault=False)
             raise
         network_ms = 0.0 if order.sent_at is None else (time.time() - order.sent_at) * 1e3
         return post, Work(order, message.data, now, now + order.deadline_ms / 1e3, network_ms)
 
     def _find(self, subject: str, order: WorkOrder) -> Post:
         """Return the post that the subject and the order both mean."""
-        place = _read_place(subject)
+        place = read_place(subject)
         posts = [post for post in self._posts.values() if (post.shard.model, post.shard.stage) == place]
         for post in posts:
             if (post.shard.artefact, post.shard.cut) == (order.digest, order.cut):
-                _check_itinerary(self._node, post.shard, order)
+                check_itinerary(self._node, post.shard, order)
                 return post
-        serving = ", ".join(_name(post.shard.artefact, post.shard.cut) for post in posts) or "nothing"
+        serving = ", ".join(name_cut(post.shard.artefact, post.shard.cut) for post in posts) or "nothing"
         raise ModelRejectedError(
-            f"{self._node} serves {serving} of {place[0]}, not {_name(order.digest, order.cut)}",
+            f"{self._node} serves {serving} of {place[0]}, not {name_cut(order.digest, order.cut)}",
             remedy="send to a node that serves this digest and cut, or ask for what is served here",
         )
 
-    async def _answer(self, post: Post, work: Work, reply: str) -> None:
+    def _end(self, frame: Held, found: Finished | BaseException) -> None:
+        """Answer a frame, in the thread that did it; what is no finding is the loop's business."""
+        if not (isinstance(found, Finished) and isinstance(found.outcome, Findings)):
+            self._call(self._settle, frame, found)
+            return
         try:
-            finished = await self._pipeline.run(post.servable, work)
-        except asyncio.CancelledError:
-            self._refuse(reply, NoCapacityError(f"{self._node} left before the frame was done"))
-            raise
-        except StuckError as error:
-            self._on_stuck(error)
-            self._refuse(reply, InternalError(str(error)))
-        except Exception as error:  # noqa: BLE001 - whatever a frame does to us costs that frame only, and is told
-            self._fail(post, reply, to_wire(error))
-        else:
-            post.tally = post.tally.add_served(finished.busy_ms)
-            if isinstance(finished.outcome, Activations):
-                await self._hand_on(post.shard, work, finished, finished.outcome.payload, reply)
-            else:
-                self._reply(reply, encode(compose(self._node, post.shard, work, finished, finished.outcome)))
+            answer = encode(compose(self._node, frame.post.shard, frame.work, found, found.outcome))
+        except Exception as error:  # noqa: BLE001 - whoever waits for this frame has to hear of it
+            self._call(self._settle, frame, error)
+            return
+        if self._held.claim(frame):
+            frame.post.count_served(found.busy_ms)
+            if not self._post(frame.reply, answer):
+                self._call(self._reply, frame.reply, answer)
+        self._held.release(frame)
 
-    async def _hand_on(self, shard: Shard, work: Work, finished: Finished, payload: bytes, reply: str) -> None:
+    def _settle(self, frame: Held, found: Finished | BaseException) -> None:
+        """Hand a frame on, or tell what went wrong."""
+        if self._held.claim(frame):
+            if isinstance(found, Finished):
+                frame.post.count_served(found.busy_ms)
+                self._hand_on(frame, found)
+            else:
+                self._fail(frame.post, frame.reply, to_wire(found))
+        self._held.release(frame)
+
+    def _give_up(self, frame: Held, error: BrambleError) -> None:
+        if self._held.claim(frame):
+            self._refuse(frame.reply, error)
+        self._held.release(frame)
+
+    def _look_for_stuck(self) -> None:
+        self._watch = None
+        for frame in self._held.frames[:1]:
+            left_s = frame.work.arrived + pipeline.STUCK_S - time.monotonic()
+            if left_s > 0:
+                self._watch = self._loop.call_later(left_s, self._look_for_stuck)
+                return
+            error = StuckError(f"frame {frame.work.order.frame} has been in a thread for {pipeline.STUCK_S:.0f} s")
+            self._on_stuck(error)
+            self._give_up(frame, InternalError(str(error)))
+
+    def _hand_on(self, frame: Held, finished: Finished) -> None:
         """Send a frame to the node of the next stage, which answers, or goes on, in our place."""
-        assert self._knocker is not None  # opened before the shard was served
-        hop = work.order.itinerary[find_next(shard)]
+        assert isinstance(finished.outcome, Activations)  # findings are answered
+        shard, reply, payload = frame.post.shard, frame.reply, finished.outcome.payload
+        hop = frame.work.order.itinerary[find_next(shard)]
+        now, at = time.monotonic(), time.time()
+        try:
+            order = advance(self._node, shard, frame.work, finished, sent_bytes=len(payload), now=now, at=at)
+        except BrambleError as error:
+            self._refuse(reply, error)
+            return
+        onward = _Onward(
+            subjects.WORK.build(node=hop.node, model=shard.model, stage=str(hop.stage)),
+            reply,
+            order.to_headers(),
+            payload,
+        )
+        if hop.node == self._node:  # our own next stage needs no server between
+            self._receive(onward)
+            return
         absent = NoRespondersError(
             f"nobody serves stage {hop.stage} of {shard.model} on {hop.node}",
             remedy="see `bramble nodes`",
             node=hop.node,
         )
+        self._begin_sending(self._send_on(onward, absent))
+
+    async def _send_on(self, onward: _Onward, absent: NoRespondersError) -> None:
+        assert self._knocker is not None  # opened before the shard was served
         try:
-            order = advance(
-                self._node, shard, work, finished, sent_bytes=len(payload), now=time.monotonic(), at=time.time()
-            )
-            subject = subjects.WORK.build(node=hop.node, model=shard.model, stage=str(hop.stage))
-            headers = order.to_headers()
-            if hop.node == self._node:  # our own next stage needs no server between
-                self._receive(_HandedOn(subject, reply, headers, payload))
-                return
             await self._knocker.publish(
-                subject, payload, headers=headers, reply=reply, on_nobody=functools.partial(self._refuse, reply, absent)
+                onward.subject,
+                onward.data,
+                headers=onward.headers or {},
+                reply=onward.reply,
+                on_nobody=partial(self._refuse, onward.reply, absent),
             )
         except BrambleError as error:
-            self._refuse(reply, error)
+            self._refuse(onward.reply, error)
 
     def _fail(self, post: Post, reply: str, error: BrambleError) -> None:
-        post.tally = post.tally.add_failed(own_fault=error.code is ErrorCode.INTERNAL)
+        tally = post.count_failed(own_fault=error.code is ErrorCode.INTERNAL)
         self._refuse(reply, error)
-        if post.tally.faults >= MAX_FAULTS and self._posts.get(post.shard) is post:
-            post.on_broken(post.shard, f"failed {post.tally.faults} times in a row: {error}")
+        if tally.faults >= MAX_FAULTS and self._posts.get(post.shard) is post:
+            post.on_broken(post.shard, f"failed {tally.faults} times in a row: {error}")
 
     def _refuse(self, reply: str, error: BrambleError) -> None:
         headers = {**error_headers(error), NODE: error.node or self._node}
@@ -301,18 +330,16 @@ class Worker:
 
     def _reply(self, reply: str, payload: bytes, headers: dict[str, str] | None = None) -> None:
         """Answer: now, or in a task of its own where that has to wait for the server."""
+        if not self._post(reply, payload, headers):
+            self._begin_sending(self._reply_late(reply, payload, headers))
+
+    def _post(self, reply: str, payload: bytes, headers: dict[str, str] | None = None) -> bool:
+        """Answer now, from any thread; False where that has to wait for the server."""
         try:
-            if self._link.post(reply, payload, headers=headers):
-                return
+            return self._link.post(reply, payload, headers=headers)
         except BrambleError as error:
             _note_lost(error)
-            return
-        if len(self._late) >= MAX_LATE:
-            _note_lost(BusError(f"{MAX_LATE} replies already wait for the server"))
-            return
-        task = asyncio.create_task(self._reply_late(reply, payload, headers), name="reply")
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+            return True
 
     async def _reply_late(self, reply: str, payload: bytes, headers: dict[str, str] | None) -> None:
         try:
@@ -320,54 +347,28 @@ class Worker:
         except BrambleError as error:
             _note_lost(error)
 
-    def _forget(self, post: Post, task: asyncio.Task[None]) -> None:
-        post.tasks.discard(task)
-        self._held.pop(task, None)
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("a frame was not answered", extra={"action": "answer"}, exc_info=error)
+    def _begin_sending(self, sending: Coroutine[None, None, None]) -> None:
+        if len(self._late) >= MAX_LATE:
+            sending.close()
+            _note_lost(BusError(f"{MAX_LATE} messages already wait for the server"))
+            return
+        task = self._loop.create_task(sending, name="send")
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
+    def _call(self, do: Callable[..., None], *arguments: object) -> None:
+        """Have the loop do something, from another thread."""
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left who waits
+            self._loop.call_soon_threadsafe(do, *arguments)
 
-@lru_cache(256)
-def _read_place(subject: str) -> Place:
-    tokens = subjects.WORK.parse(subject)
-    if tokens is None or not (tokens["stage"].isascii() and tokens["stage"].isdigit()):
-        raise BadRequestError(f"{subject[:80]!r} is not a subject for work")
-    return tokens["model"], int(tokens["stage"])
+    async def _finish(self, post: Post) -> None:
+        """Wait until the frames begun on a post have ended, then close it. A model is never closed under a frame."""
+        if post.timer is not None:
+            post.timer.cancel()
+        if not await self._held.wait(pipeline.STUCK_S, of=post):
+            raise StuckError(f"frames of {post.shard.model} did not end within {pipeline.STUCK_S:.0f} s")
+        post.servable.close()
 
 
 def _note_lost(error: BrambleError) -> None:
     _log.warning("an answer was lost", extra={"action": "reply", "error": str(error)})
-
-
-async def _finish(post: Post) -> None:
-    """Wait for the frames begun on a post, then close it. A model is never closed under a frame."""
-    if post.timer is not None:
-        post.timer.cancel()
-    if post.tasks:
-        _, late = await asyncio.wait(tuple(post.tasks), timeout=STUCK_S)
-        if late:
-            raise StuckError(f"{len(late)} frames of {post.shard.model} did not end within {STUCK_S:.0f} s")
-    post.servable.close()
-
-
-def _check_itinerary(node: str, shard: Shard, order: WorkOrder) -> None:
-    hops = order.itinerary
-    stages = tuple(hop.stage for hop in hops)
-    if stages != tuple(range(shard.stages)) or hops[shard.stage].node != node:
-        raise BadRequestError(
-            f"the itinerary of {len(hops)} stages does not lead to stage {shard.stage} of {shard.stages} on {node}",
-            remedy="name one node for each stage, in order",
-        )
-    gathers = bool(shard.parts) and shard.crop is None
-    if (order.part is not None) != gathers:
-        raise BadRequestError(f"part {order.part} of a picture came for stage {shard.stage} of {shard.stages}")
-    before = 0 if shard.crop is not None else 1 if gathers else shard.stage
-    if len(order.done) != before:
-        raise BadRequestError(
-            f"a frame for stage {shard.stage} came with the timings of {len(order.done)} stages",
-            remedy="send frames to stage 0",
-        )
-
-
-def _name(digest: str, cut: str | None) -> str:
-    return f"{digest[:12]} cut {cut}" if cut else digest[:12]
