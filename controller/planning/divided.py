@@ -41,6 +41,15 @@ def choose_divided(problem: Problem, fronts: Iterable[Front]) -> Divided | None:
     return min(found, key=lambda each: each.option.prediction.latency_s, default=None)
 
 
+def evaluate_divided(problem: Problem, front: Front, nodes: Sequence[str]) -> Prediction | None:
+    """Value parts that run already, on these nodes, the last of which has the rest; None where one is gone."""
+    able = {node.name: node for node in sort_nodes(problem)}
+    if not able.keys() >= set(nodes):
+        return None
+    found = _weigh(problem, front, [able[name] for name in dict.fromkeys(nodes)])
+    return None if found is None else found.option.prediction
+
+
 def sort_nodes(problem: Problem) -> list[Node]:
     """Return the nodes that can have a part, the fastest first: they get one each, and the next one the rest."""
     able = [node for node in problem.nodes if not node.whole_only and math.inf not in node.seconds]

@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from controller.catalogue import Catalogue
 from controller.nodes.placement import find_missing, suits
-from controller.planning import Objective, Stage
+from controller.planning.divided import Front
 from controller.planning.replanning import GAIN, KEEP, Watch, judge
-from controller.planning.spares import choose_spares
-from controller.planning.tiles import lay_out
+from controller.plans.drafter import Drafter
 from controller.plans.planner import Planner
+from controller.plans.proposal import describe_nodes
 from controller.plans.prospect import Prospect, look_ahead
 from controller.surveying.book import Book
 from controller.surveying.surveyor import Field, Surveyor
@@ -27,7 +27,16 @@ from wire.bus import Bus
 from wire.cancellation import heed_cancellation
 from wire.errors import BrambleError, BusError, NoCapacityError, UnknownModelError
 from wire.messages import Event, encode
-from wire.plans import AUTOMATIC, Layout, ModelPlan, PlannedStage, PlanOption, PlanReport, PlanRequest, PlanState
+from wire.plans import (
+    AUTOMATIC,
+    Layout,
+    ModelPlan,
+    PlannedNode,
+    PlanOption,
+    PlanReport,
+    PlanRequest,
+    PlanState,
+)
 from wire.precision import Precision
 from wire.status import NodeStatus
 
@@ -66,6 +75,7 @@ class Keeper:
         self._catalogue = catalogue
         self._surveyor = surveyor
         self._planner = planner
+        self._drafter = Drafter(surveyor)
         self._nodes = nodes
         self._on_change = on_change
         self._is_proved = is_proved
@@ -92,24 +102,13 @@ class Keeper:
         """
         field, report = await self._planner.plan(request)
         best = report.options[0]
-        if request.grid is not None or best.grid is not None:
-            return await self._divide(field, request, report, Grid(*(request.grid or best.grid or ())))
-        await self._change(field, request, report.options[0], report.reason)
-        return replace(report, applied=True)
-
-    async def _divide(self, field: Field, request: PlanRequest, report: PlanReport, grid: Grid) -> PlanReport:
-        """Divide the model's front by area; the parts are not held against other plans afterwards."""
-        manifest, variant = field.manifest, field.variant
-        best = report.options[0]
-        at = request.grid_at or (best.pipelines[0][0].end if best.grid else None)
-        divided = await self._surveyor.artefacts.divide(manifest, variant, grid, at)
-        layout = lay_out(
-            divided, grid, report.nodes, version=manifest.version, variant=variant, whole=manifest.digest(variant)
-        )
-        reason = (
-            report.reason if best.grid else f"asked for: {grid.parts} parts of the picture up to operator {divided.at}"
-        )
-        await self._write(manifest, request, layout, reason)
+        if request.grid is None or best.grid is not None:
+            await self._change(field, request, best, report.nodes, report.reason)
+            return replace(report, applied=True)
+        grid = Grid(*request.grid)  # asked for where it could not be weighed
+        layout = await self._drafter.divide(field, request, report.nodes, grid=grid, at=request.grid_at)
+        reason = f"asked for: {grid.parts} parts of the picture up to operator {layout.pipelines[0][0].end}"
+        await self._write(field.manifest, request, layout, reason)
         return replace(report, reason=reason, applied=True)
 
     async def reset(self, model: str) -> str:
@@ -194,14 +193,15 @@ class Keeper:
     async def _reconsider(self, model: str) -> None:
         """Change to a better plan where it has been better for long enough, or the one in force cannot run."""
         plan = self.plans.get(model)
-        if plan is None or plan.layout.name == AUTOMATIC or plan.layout.grid is not None:
+        if plan is None or plan.layout.name == AUTOMATIC:
             return
         field = await self._surveyor.look(plan.request)
         self._renew_facts(field)
         found = self._surveyor.gather(field, plan.request)
         known = self._prospects.get(model)
         if known is None or not known.still_holds(plan.layout, found.problem):
-            known = await asyncio.to_thread(look_ahead, plan, found)
+            fronts = await self._find_fronts(field, plan)
+            known = await asyncio.to_thread(look_ahead, plan, found, fronts)
             self._prospects[model] = known
         now = time.monotonic()
         watch, verdict = judge(self._watches.get(model, Watch(now)), now, gain=known.gain, only_adds=known.only_adds)
@@ -213,7 +213,14 @@ class Keeper:
             known = await asyncio.to_thread(look_ahead, plan, self._surveyor.gather(field, request))
             verdict = verdict if known.gain is None or known.gain >= GAIN else KEEP
         if verdict.change:
-            await self._change(field, plan.request, known.best, f"{verdict.reason}: {known.reason}")
+            nodes = describe_nodes(field, found)
+            await self._change(field, plan.request, known.best, nodes, f"{verdict.reason}: {known.reason}")
+
+    async def _find_fronts(self, field: Field, plan: ModelPlan) -> tuple[Front, ...]:
+        """Return the fronts that may be divided under a plan: for throughput only where that was asked for."""
+        if plan.request.grid is None and plan.layout.grid is None and plan.request.objective != "latency":
+            return ()
+        return await self._planner.weigh_fronts(field, plan.request, plan.layout)
 
     def _renew_facts(self, field: Field) -> None:
         """Begin to measure nodes that a plan in force knows nothing of, and to look after links, in the background."""
@@ -229,29 +236,11 @@ class Keeper:
         for node, problem in problems.items():
             _log.info("not measured", extra={"action": "renew_facts", "node": node, "why": problem})
 
-    async def _change(self, field: Field, request: PlanRequest, option: PlanOption, reason: str) -> None:
-        pipelines = tuple([await self._cut(field, stages) for stages in option.pipelines])
-        layout = Layout(
-            name=option.name,
-            version=field.manifest.version,
-            variant=field.variant,
-            whole=field.manifest.digest(field.variant),
-            pipelines=pipelines,
-            spares=self._choose_spares(field, request, option),
-        )
+    async def _change(
+        self, field: Field, request: PlanRequest, option: PlanOption, nodes: Sequence[PlannedNode], reason: str
+    ) -> None:
+        layout = await self._drafter.draw(field, request, option, nodes)
         await self._write(field.manifest, request, layout, reason, option)
-
-    def _choose_spares(self, field: Field, request: PlanRequest, option: PlanOption) -> tuple[str, ...]:
-        problem = self._surveyor.gather(field, request).problem
-        pipelines = [[Stage(stage.start, stage.end, stage.nodes) for stage in stages] for stages in option.pipelines]
-        return choose_spares(problem, Objective(request.objective), pipelines)
-
-    async def _cut(self, field: Field, stages: tuple[PlannedStage, ...]) -> tuple[PlannedStage, ...]:
-        if len(stages) == 1:
-            return stages
-        starts = [stage.start for stage in stages[1:]]
-        digests = await self._surveyor.artefacts.cut(field.manifest, field.variant, starts)
-        return tuple(replace(stage, digest=digest) for stage, digest in zip(stages, digests, strict=True))
 
     async def _write(
         self, manifest: Manifest, request: PlanRequest, layout: Layout, reason: str, option: PlanOption | None = None

@@ -12,7 +12,7 @@ from controller.plans.effects import Effects
 from controller.plans.proposal import propose
 from controller.surveying.surveyor import Field, Surveyor
 from modelkit.tiling import Grid
-from wire.plans import PlanOption, PlanReport, PlanRequest
+from wire.plans import Layout, PlanOption, PlanReport, PlanRequest
 
 MOST_BANDS = 4
 """So many parts, one below the other, are weighed where none were asked for: halos eat what more would gain."""
@@ -37,7 +37,7 @@ class Planner:
         """
         field = await self._surveyor.look(request)
         problems = await self._surveyor.measure(field, again=request.remeasure)
-        fronts = await self._weigh_fronts(field, request)
+        fronts = await self.weigh_fronts(field, request)
         refused: list[str] = []
         wires = [*list_finer(request.wire), request.wire]
         while True:
@@ -53,14 +53,23 @@ class Planner:
                 return field, replace(report, options=options, left_out=(*report.left_out, *refused))
             refused += bad
 
-    async def _weigh_fronts(self, field: Field, request: PlanRequest) -> tuple[Front, ...]:
-        """Return what dividing the picture gives, where the request leaves that open or asks for it."""
+    async def weigh_fronts(
+        self, field: Field, request: PlanRequest, running: Layout | None = None
+    ) -> tuple[Front, ...]:
+        """Return what dividing the picture gives, where the request leaves that open or asks for it, or it runs so.
+
+        Raises:
+            BrambleError: the model's file did not come, or cannot be cut at all.
+
+        """
         if request.stages is not None or request.pins or request.objective == "memory":
             return ()
         if request.grid is not None:
             grids = [Grid(*request.grid)]
         else:
             grids = [Grid(bands, 1) for bands in range(2, min(MOST_BANDS, len(field.candidates)) + 1)]
+        if running and running.grid and (grid := Grid(*running.grid)) not in grids:
+            grids.append(grid)
         at = field.workload.cuts[1:-1] if request.grid_at is None else (request.grid_at,)
         return await self._surveyor.artefacts.weigh_fronts(field.manifest, field.variant, at, tuple(grids))
 

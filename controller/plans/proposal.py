@@ -67,7 +67,7 @@ def propose(
         reason=reason,
         exact=plan.exact,
         bound=bound,
-        nodes=_describe_nodes(field, found),
+        nodes=describe_nodes(field, found),
         frame_bytes=field.frame_bytes,
         assumed=found.assumed,
         left_out=left_out,
@@ -125,7 +125,8 @@ def describe_divided(problem: Problem, divided: Divided) -> PlanOption:
     return replace(describe_option(problem, divided.option), grid=divided.front.grid, stage_seconds=(seconds,))
 
 
-def _describe_nodes(field: Field, found: Survey) -> tuple[PlannedNode, ...]:
+def describe_nodes(field: Field, found: Survey) -> tuple[PlannedNode, ...]:
+    """Return what is believed of the nodes, as it travels."""
     variants = {beat.node: variant for beat, variant in field.candidates}
     return tuple(
         PlannedNode(

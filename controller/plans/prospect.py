@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controller.planning import Node, Objective, Problem, Stage, evaluate, make_plan, measure
+from controller.planning.divided import Front, choose_divided, evaluate_divided
+from controller.planning.layout import Prediction
+from controller.planning.replanning import GAIN
 from controller.planning.survey import Survey
-from controller.plans.proposal import describe_option
+from controller.plans.proposal import describe_divided, describe_option, insert_tiles
 from wire.plans import Layout, ModelPlan, PlanOption
 
 ROUNDING = 1.1
@@ -31,30 +34,55 @@ class Prospect:
         return self.layout == layout and self.mark == round_problem(problem)
 
 
-def look_ahead(plan: ModelPlan, found: Survey) -> Prospect:
-    """Plan anew, and compare.
+def look_ahead(plan: ModelPlan, found: Survey, fronts: Sequence[Front] = ()) -> Prospect:
+    """Plan anew, and compare. The ``fronts`` may be divided by area; that which runs so is among them.
 
     Raises:
         NoPlanError: the nodes that are there cannot run the model at all.
 
     """
-    objective = Objective(plan.request.objective)
+    objective, asked = Objective(plan.request.objective), plan.request.grid is not None
     best = make_plan(found.problem, objective)
-    running = [
-        [Stage(stage.start, stage.end, stage.nodes, stage.wire) for stage in stages] for stages in plan.layout.pipelines
-    ]
-    now = evaluate(found.problem, running)
-    gain = None
-    if now is not None:
-        gain = compare(objective, measure(objective, best.chosen.prediction), measure(objective, now))
+    option, reason = describe_option(found.problem, best.chosen), best.reason
+    prediction = best.chosen.prediction
+    divided = choose_divided(found.problem, fronts)
+    if divided is not None and (told := insert_tiles(best, divided.option, asked=asked)[1]):
+        option, reason, prediction = describe_divided(found.problem, divided), told, divided.option.prediction
+    now = _value(plan.layout, found.problem, fronts)
+    gain = None if now is None else compare(objective, measure(objective, prediction), measure(objective, now))
+    if now is None and _runs_unweighed(plan.layout, found.problem):
+        gain = 0.0  # an operator wanted it there, and nobody can tell what else would give
+    if gain is not None and asked and option.grid and not plan.layout.grid:
+        gain = max(gain, GAIN)  # there are nodes enough again for what was asked for
     return Prospect(
         layout=plan.layout,
         mark=round_problem(found.problem),
-        best=describe_option(found.problem, best.chosen),
-        reason=best.reason,
+        best=option,
+        reason=reason,
         gain=gain,
-        only_adds=adds_only(running, best.chosen.pipelines),
+        only_adds=not plan.layout.grid and not option.grid and adds_only(_stages(plan.layout), best.chosen.pipelines),
     )
+
+
+def _value(layout: Layout, problem: Problem, fronts: Sequence[Front]) -> Prediction | None:
+    """Return what the layout gives now; None where it cannot run."""
+    if layout.grid is None:
+        return evaluate(problem, _stages(layout))
+    *parts, rest = layout.pipelines[0]
+    front = next((each for each in fronts if (each.grid, each.at) == (layout.grid, rest.start)), None)
+    nodes = [stage.nodes[0] for stage in (*parts, rest)]
+    return evaluate_divided(problem, front, nodes) if front else None
+
+
+def _runs_unweighed(layout: Layout, problem: Problem) -> bool:
+    """Tell whether a layout divides the picture where nothing was timed, and all of its nodes are there."""
+    if layout.grid is None or layout.pipelines[0][-1].start in problem.workload.cuts:
+        return False
+    return {node.name for node in problem.nodes} >= {stage.nodes[0] for stage in layout.pipelines[0]}
+
+
+def _stages(layout: Layout) -> list[list[Stage]]:
+    return [[Stage(stage.start, stage.end, stage.nodes, stage.wire) for stage in stages] for stages in layout.pipelines]
 
 
 def compare(objective: Objective, best: float, running: float) -> float:

@@ -92,7 +92,7 @@ async def test_frames_take_the_parts_and_when_a_node_is_lost_another_way(bench: 
     assert counts.offered == counts.inferred == 7
 
 
-async def test_an_operator_divides_a_model_and_it_goes_on_when_a_part_is_lost(
+async def test_an_operator_divides_a_model_and_it_is_divided_anew_when_a_part_is_lost(
     bench: BenchCluster, library: Library
 ) -> None:
     manifest = library.manifest(MODEL)
@@ -118,11 +118,25 @@ async def test_an_operator_divides_a_model_and_it_goes_on_when_a_part_is_lost(
     (cut,) = (each for model in status.models for each in model.cuts)
     assert cut.proved == (upper.nodes, lower.nodes, rest.nodes)
 
-    bench.end(upper.nodes[0], signal.SIGKILL)
+    lost = upper.nodes[0]
+    bench.end(lost, signal.SIGKILL)
     for _ in range(3):
         result = await bench.cluster.infer(MODEL, picture, InferOptions(deadline_ms=20_000))
         assert isinstance(result, Result)
         assert (result.classes, result.error) == (expected.classes, None)
+
+    async def is_divided_anew() -> bool:
+        found = await bench.cluster.infer(MODEL, picture, InferOptions(deadline_ms=20_000))
+        assert isinstance(found, Result)
+        assert (found.classes, found.error) == (expected.classes, None)
+        plan = (await bench.cluster.show_plan(MODEL)).plan
+        return plan is not None and plan.settled and all(lost not in each.nodes for each in plan.layout.pipelines[0])
+
+    await bench.wait_until(is_divided_anew, within=READY_S)
+    plan = (await bench.cluster.show_plan(MODEL)).plan
+    assert plan is not None
+    assert plan.layout.grid == (2, 1)
+    assert "the plan in force cannot run any more" in plan.reason
 
 
 async def test_more_parts_than_nodes_are_refused(bench: BenchCluster) -> None:
