@@ -7,30 +7,11 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import click
-
 from cli.cluster import Cluster
 from wire.bus import Bus
 from wire.context import Context, load_context
 
 T = TypeVar("T")
-
-
-def inherit_context(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """Take the context that was given to the command, or else to one of those it is a part of."""
-    parent = ctx.parent
-    while value is None and parent is not None:
-        value = parent.params.get("context")
-        parent = parent.parent
-    return value
-
-
-context_option = click.option(
-    "--context",
-    callback=inherit_context,
-    metavar="NAME|FILE",
-    help="The `nats` context of the cluster, or the path of a context file.",
-)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,28 +16,13 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from tui.actions import Action, AddCamera, ApplyPlan
+from tui.catalogue import list_screen_bindings, open_detail, open_view
 from tui.graphics import CELLS, Graphics
 from tui.jump import VIEWS, Target, list_targets
 from tui.messages import Ask, Go, Plan
 from tui.moment import Moment
 from tui.preferences import read_preferences
-from tui.screens.add_camera import AddCameraScreen
 from tui.screens.board_screen import BoardScreen
-from tui.screens.camera import CameraScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.controllers import ControllersScreen
-from tui.screens.findings import FindingsScreen
-from tui.screens.help import HelpScreen, list_keys
-from tui.screens.jobs import BatchScreen, JobsScreen
-from tui.screens.jump import JumpScreen
-from tui.screens.log_lines import LogsScreen, ProgramLogsScreen
-from tui.screens.logs import EventsScreen, ResultsScreen
-from tui.screens.model import ModelScreen
-from tui.screens.node import NodeScreen
-from tui.screens.overview import OverviewScreen
-from tui.screens.plan import PlanScreen
-from tui.screens.plans import PlansScreen
-from tui.screens.trends import TrendsScreen
 from tui.source import Source
 from tui.state import Dashboard, Phase, fold
 from tui.texts import printable
@@ -44,10 +30,6 @@ from tui.updates import Update, Wants
 from tui.widgets.board_table import BoardTable
 from wire.cameras import CameraConfig
 from wire.errors import BrambleError
-
-_DETAILS = (NodeScreen, CameraScreen, ModelScreen, BatchScreen, ProgramLogsScreen)
-
-_DIALOGUES = (AddCameraScreen, ConfirmScreen, HelpScreen, JumpScreen, PlanScreen)
 
 REPAINT_S = 0.1
 """Updates closer together than this are painted together."""
@@ -73,17 +55,7 @@ class TopApp(App[None]):
     TITLE = "bramble top"
     CSS_PATH = "top.tcss"
     ENABLE_COMMAND_PALETTE = True
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
-        "overview": OverviewScreen,
-        "findings": FindingsScreen,
-        "plans": PlansScreen,
-        "jobs": JobsScreen,
-        "controllers": ControllersScreen,
-        "events": EventsScreen,
-        "results": ResultsScreen,
-        "trends": TrendsScreen,
-        "logs": LogsScreen,
-    }
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {name: partial(open_view, name) for name in VIEWS}
     DEFAULT_MODE = "overview"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -109,7 +81,7 @@ class TopApp(App[None]):
         self._graphics = graphics
         self._colour = "NO_COLOR" not in os.environ
         super().__init__()
-        if preferences:
+        if preferences and preferences.exists():
             wanted = read_preferences(preferences, themes=frozenset(self.available_themes), keys=list_binding_ids())
             self.set_keymap(wanted.keys)
             if wanted.theme:
@@ -173,6 +145,8 @@ class TopApp(App[None]):
         if message.confirmed:
             self._act(message.action)
             return
+        from tui.screens.confirm import ConfirmScreen
+
         action = message.action
         self.push_screen(ConfirmScreen(str(action)), lambda yes: self._act(action) if yes else None)
 
@@ -180,6 +154,8 @@ class TopApp(App[None]):
         """Ask what the plan should be best at, show it, and apply it if it is wanted."""
         if self._source is None:
             return
+        from tui.screens.plan import PlanScreen
+
         self.push_screen(
             PlanScreen(message.model, self._source.propose),
             lambda found: self._act(ApplyPlan(found)) if found else None,
@@ -191,6 +167,8 @@ class TopApp(App[None]):
 
     def action_jump(self) -> None:
         """Ask where to go."""
+        from tui.screens.jump import JumpScreen
+
         self.push_screen(
             JumpScreen(list_targets(self.board.status)), lambda target: self._go(target) if target else None
         )
@@ -201,6 +179,8 @@ class TopApp(App[None]):
         if not models:
             self.notify("A camera needs a model, and none is known here yet.", severity="warning")
             return
+        from tui.screens.add_camera import AddCameraScreen
+
         self.push_screen(AddCameraScreen(models), self._add)
 
     def action_hurry(self) -> None:
@@ -210,6 +190,8 @@ class TopApp(App[None]):
 
     def action_help(self) -> None:
         """Show the keys."""
+        from tui.screens.help import HelpScreen, list_keys
+
         screen = self.screen
         keys = list_keys(
             (active.binding for active in screen.active_bindings.values()),
@@ -236,31 +218,18 @@ class TopApp(App[None]):
 
     def _go(self, target: Target) -> None:
         """Show a view, or one thing above it, of which there is never more than one."""
-        detail = isinstance(self.screen, _DETAILS)
+        detail = isinstance(self.screen, BoardScreen) and len(self.screen_stack) > 1
         if target.kind == "view":
             if detail:
                 self.pop_screen()
             self.switch_mode(target.name)
         else:
-            screen = self._make_detail(target)
+            screen = open_detail(target, colour=self._colour, graphics=self._graphics)
             if detail:
                 self.switch_screen(screen)
             else:
                 self.push_screen(screen)
         self.call_after_refresh(self.repaint)
-
-    def _make_detail(self, target: Target) -> BoardScreen:
-        match target.kind:
-            case "node":
-                return NodeScreen(target.name)
-            case "camera":
-                return CameraScreen(target.name, colour=self._colour, graphics=self._graphics)
-            case "batch":
-                return BatchScreen(target.name)
-            case "logs":
-                return ProgramLogsScreen(target.name)
-            case _:
-                return ModelScreen(target.name)
 
     def _add(self, config: CameraConfig | None) -> None:
         if config:
@@ -283,6 +252,5 @@ class TopApp(App[None]):
 
 def list_binding_ids() -> frozenset[str]:
     """Return the ids of all bindings that can have other keys."""
-    owners = (TopApp, *TopApp.MODES.values(), *_DETAILS, *_DIALOGUES, BoardScreen, BoardTable)
-    bindings = (binding for owner in owners for binding in getattr(owner, "BINDINGS", ()))
-    return frozenset(binding.id for binding in bindings if isinstance(binding, Binding) and binding.id)
+    own = (each for owner in (TopApp, BoardTable) for each in owner.BINDINGS if isinstance(each, Binding))
+    return frozenset(binding.id for binding in (*own, *list_screen_bindings()) if binding.id)

@@ -10,7 +10,8 @@ from tui.updates import LogsTaken, StatusTaken, Update, Wants, Withheld
 from wire.bus import Bus
 from wire.cancellation import heed_cancellation
 from wire.errors import BrambleError
-from wire.log_reader import LogReader, Program, list_programs
+from wire.log_lines import Program, list_programs
+from wire.log_reader import LogReader
 
 PERIOD_S = 1.0
 

@@ -27,7 +27,7 @@ from tui.updates import (
 )
 from wire.audit import Entry
 from wire.jobs import JobsReport
-from wire.log_reader import Mute, Told, merge_lines
+from wire.log_lines import Mute, Told, merge_lines
 from wire.messages import Result
 from wire.status import ClusterStatus
 

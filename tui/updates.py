@@ -7,7 +7,7 @@ from typing import Literal
 
 from wire.audit import Entry
 from wire.jobs import JobOutcome, JobsReport
-from wire.log_reader import Reading
+from wire.log_lines import Reading
 from wire.messages import Event, Result
 from wire.status import ClusterStatus
 

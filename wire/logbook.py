@@ -9,21 +9,16 @@ import logging
 import traceback
 from collections import deque
 from collections.abc import Iterable
-from enum import StrEnum
 from secrets import token_hex
-from typing import Annotated
-
-import msgspec
-from msgspec import Meta
 
 from wire.bus import Link, Received
 from wire.errors import BadRequestError, BusError, NotAuthorisedError
+from wire.log_lines import MAX_LINES, LogLevel, LogLine, LogPage, LogRequest
 from wire.logs import list_fields
-from wire.messages import Count, Message, decode, encode
+from wire.messages import decode, encode
 from wire.redact import redact_url
 from wire.service import error_headers
 
-MAX_LINES = 500
 MAX_BYTES = 256 << 10
 """Of all lines together, as JSON: a page of all of them stays far below NATS' default limit of 1 MiB."""
 
@@ -35,49 +30,6 @@ INBOX = "_INBOX"
 
 
 _log = logging.getLogger("bramble.logs")
-
-
-class LogLevel(StrEnum):
-    """How urgent a line is."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """The more urgent, the higher: Python's own number."""
-        return int(logging.getLevelNamesMapping()[self.name])
-
-
-class LogLine(Message, frozen=True, omit_defaults=True):
-    """One line as it was logged, without its secrets; ``number`` counts the lines of a run from 1."""
-
-    number: Count
-    at: float  # Unix seconds, by the program's own clock
-    level: LogLevel
-    logger: str
-    text: str
-    fields: dict[str, str] = msgspec.field(default_factory=dict)
-
-
-class LogRequest(Message, frozen=True, omit_defaults=True):
-    """Asks for the last ``limit`` lines of at least a level that came after line ``after`` of run ``run``."""
-
-    run: str = ""
-    after: Count = 0
-    level: LogLevel = LogLevel.INFO
-    limit: Annotated[int, Meta(ge=1, le=MAX_LINES)] = MAX_LINES
-
-
-class LogPage(Message, frozen=True):
-    """The answer, oldest line first."""
-
-    run: str  # a program that starts again counts anew
-    last: Count  # the number of the newest line there is, of whatever level
-    lost: Count  # lines after the one asked for that are not kept any more
-    lines: tuple[LogLine, ...]
 
 
 def choose_lines(lines: Iterable[LogLine], request: LogRequest, *, run: str) -> tuple[LogLine, ...]:

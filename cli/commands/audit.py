@@ -15,7 +15,8 @@ import msgspec
 
 from cli.access.authority import Authority
 from cli.commands.access import directory_option
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.output import Exit, Failure, json_option, print_error, print_json
 from cli.tables import NONE, Table, format_time, print_table
 from wire import subjects

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.output import Exit, Failure, json_option, print_error, print_json
 from cli.tables import Table, format_seconds, print_table
 from cli.tile_options import make_tiles, only_option, overlap_option, tiles_option

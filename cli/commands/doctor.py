@@ -12,7 +12,8 @@ import click
 from rich.console import Console
 
 from cli.cluster import Cluster
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.doctor import broker, expiry, selection
 from cli.doctor.report import print_findings
 from cli.output import Exit, Failure, json_option, print_error, print_json

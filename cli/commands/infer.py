@@ -16,7 +16,8 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainin
 
 from cli.cluster import Cluster
 from cli.commands.results import describe_answer
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.output import Exit, json_option, print_json, print_note
 from cli.pictures import Picture, find_pictures, name_outputs
 from cli.tables import NONE, Table, format_ms, print_table

@@ -7,7 +7,8 @@ import time
 import click
 
 from cli.commands.results import describe_answer
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.output import json_option, print_json, print_note
 from cli.tables import NONE, Table, format_bytes, format_seconds, print_table
 from wire import subjects

@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.cluster import Cluster
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.output import Exit, json_option, print_json, print_note, printable
 from wire.errors import BadRequestError, BusError, DeadlineExceededError
-from wire.log_reader import LogReader, Program, Reading, Told, find_programs, list_programs, parse_program
-from wire.logbook import MAX_LINES, LogLevel
+from wire.log_lines import MAX_LINES, LogLevel, Program, Reading, Told, find_programs, list_programs, parse_program
+from wire.log_reader import LogReader
 
 PERIOD_S = 1.0
 REFRESH = 10

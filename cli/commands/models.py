@@ -11,7 +11,8 @@ import msgspec
 
 from cli.commands import shards, tiles, versions
 from cli.commands.signing import make_signing_key
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.library import build_model, library_option, list_recipes, open_library
 from cli.model_list import COLUMNS, describe_manifest, merge, row
 from cli.output import Exit, Failure, json_option, print_error, print_json, print_note

@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 import click
 
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.output import json_option, print_json
 from cli.tables import NONE, Table, format_bytes, format_ms, print_table
 from wire.messages import Done, ShardReport, ShardState

@@ -13,7 +13,8 @@ import click
 from msgspec.structs import replace
 
 from cli.cluster import Cluster
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.output import json_option, print_json, print_note
 from cli.plan_report import compare, print_comparison, print_report, tell_state
 from cli.saturation import Saturated, make_gray, saturate

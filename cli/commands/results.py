@@ -7,7 +7,8 @@ import time
 
 import click
 
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.output import Exit, json_option, print_json, print_note, printable
 from cli.tables import NONE, format_ms, join_counts
 from wire.errors import DeadlineExceededError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.output import json_option, print_json
 from cli.tables import format_ms, join_counts
 from wire.messages import Counts

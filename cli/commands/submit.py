@@ -12,7 +12,8 @@ import click
 import msgspec
 
 from cli.cluster import Cluster
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.job_progress import JobProgress
 from cli.output import Exit, json_option, print_json, print_note
 from cli.pictures import Picture, find_pictures

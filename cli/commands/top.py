@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from cli.connection import context_option
+from cli.context_option import context_option
 from cli.output import print_note
 from wire.context import load_context
 from wire.errors import BadRequestError

@@ -9,7 +9,8 @@ import click
 import msgspec
 
 from cli.cluster import Cluster
-from cli.connection import context_option, open_cluster, run
+from cli.connection import open_cluster, run
+from cli.context_option import context_option
 from cli.output import json_option, print_json, print_note
 from cli.tables import NONE, Table, format_time, print_table
 from cli.waiting import waiting

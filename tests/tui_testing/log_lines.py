@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tests.tui_testing.boards import AT
 from tui.updates import LogsTaken
-from wire.log_reader import Mute, Program, Reading, Told
-from wire.logbook import LogLevel, LogLine
+from wire.log_lines import LogLevel, LogLine, Mute, Program, Reading, Told
 
 NODE, CONTROLLER = Program("node", "node-1"), Program("controller", "c1")
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from tui.columns import MARK, Column, Row
 from tui.severity import Severity
 from tui.texts import count_words, format_clock, printable
-from wire.log_reader import Mute, Told
-from wire.logbook import LogLevel
+from wire.log_lines import LogLevel, Mute, Told
 
 LINE_COLUMNS = (
     MARK,

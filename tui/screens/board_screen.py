@@ -9,13 +9,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Footer, Input
+from textual.widget import Widget
+from textual.widgets import Input
 
 from tui.headline import summarise
 from tui.moment import Moment
 from tui.updates import Wants
 from tui.widgets.board_table import BoardTable
 from tui.widgets.headline_bar import HeadlineBar
+from tui.widgets.key_strip import KeyStrip
 from tui.widgets.tab_strip import TabStrip
 
 
@@ -31,6 +33,7 @@ class BoardScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012 - likewise
 
     moment: reactive[Moment | None] = reactive(None, init=False, repaint=False)
+    _filtered_from: Widget | None = None
 
     @property
     def wants(self) -> Wants:
@@ -50,14 +53,10 @@ class BoardScreen(Screen[None]):
         yield HeadlineBar()
         yield TabStrip()
         yield from self.compose_body()
-        yield Input(
-            placeholder="words that a row must hold; Enter keeps them, Escape clears", id="filter", compact=True
-        )
-        yield Footer(show_command_palette=False)
+        yield KeyStrip()
 
     def on_mount(self) -> None:
-        """Begin without a filter, and with the first table focused."""
-        self.query_one("#filter", Input).display = False
+        """Begin with the first table focused."""
         self.query_one(TabStrip).current = self.app.current_mode
         if self.query(BoardTable):
             self.query(BoardTable).first().focus()
@@ -75,26 +74,24 @@ class BoardScreen(Screen[None]):
         self.set_class(self.moment.is_stale, "-stale")
         self.show(self.moment)
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Ask for a filter."""
-        field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
+        if not isinstance(self.focused, Input):
+            self._filtered_from = self.focused
+        if not self.query("#filter"):
+            await self.mount(
+                Input(
+                    placeholder="words that a row must hold; Enter keeps them, Escape clears", id="filter", compact=True
+                )
+            )
+        self.query_one("#filter", Input).focus()
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         """Clear the filter; where there is none, go back."""
-        field = self.query_one("#filter", Input)
-        if field.display:
-            field.value = ""
-            field.display = False
-            self.focus_table()
+        if self.query("#filter"):
+            await self._take_filter_away()
         elif len(self.app.screen_stack) > 1:
             self.dismiss()
-
-    def focus_table(self) -> None:
-        """Put the cursor back into the first table."""
-        if self.query(BoardTable):
-            self.query(BoardTable).first().focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while the user types."""
@@ -102,9 +99,21 @@ class BoardScreen(Screen[None]):
         for table in self.query(BoardTable):
             table.filter_text = event.value
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    async def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep the filter and go back to the table."""
         event.stop()
-        if not event.value:
-            event.input.display = False
-        self.focus_table()
+        if event.value:
+            self._go_back()
+        else:
+            await self._take_filter_away()
+
+    async def _take_filter_away(self) -> None:
+        await self.query("#filter").remove()
+        for table in self.query(BoardTable):
+            table.filter_text = ""
+        self._go_back()
+
+    def _go_back(self) -> None:
+        """Put the cursor where it was before the filter was asked for."""
+        if self._filtered_from:
+            self._filtered_from.focus()

@@ -14,7 +14,7 @@ from tui.moment import Moment
 from tui.rows.controllers import CONTROLLER_COLUMNS, DUTY_COLUMNS, controller_rows, duty_rows
 from tui.screens.board_screen import BoardScreen
 from tui.widgets.board_table import BoardTable
-from wire.log_reader import Program
+from wire.log_lines import Program
 
 
 class ControllersScreen(BoardScreen):

@@ -15,8 +15,7 @@ from tui.texts import printable
 from tui.updates import Wants
 from tui.widgets.board_table import BoardTable
 from tui.widgets.detail_panel import DetailPanel
-from wire.log_reader import Told
-from wire.logbook import LogLevel
+from wire.log_lines import LogLevel, Told
 
 
 class LogsScreen(BoardScreen):

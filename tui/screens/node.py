@@ -18,7 +18,7 @@ from tui.rows.logs import LOG_COLUMNS, log_rows
 from tui.screens.board_screen import BoardScreen
 from tui.widgets.board_table import BoardTable
 from tui.widgets.facts_panel import FactsPanel
-from wire.log_reader import Program
+from wire.log_lines import Program
 
 
 class NodeScreen(BoardScreen):

@@ -30,9 +30,9 @@ class TabStrip(Widget):
         for tab in lay_tabs(VIEWS, self.current, self.size.width):
             line.append(" " * (tab.start - len(line)))
             if tab.name == self.current:
-                line.append(f"{tab.number} {tab.text}", current)
+                line.append(f"{tab.number}{tab.text}", current)
             else:
-                line.append(f"{tab.number} ", key)
+                line.append(tab.number, key)
                 line.append(tab.text, name)
         return line
 

@@ -10,6 +10,7 @@ from textual.widgets import Input, SelectionList
 from tests.tui_testing.apps import WHERE, make_app, settle
 from tests.tui_testing.boards import AT, StillSource, healthy, large, large_status, make_result
 from tui.actions import Action, AddCamera, Drain, RemoveCamera, Undrain
+from tui.hints import lay_hints
 from tui.screens.add_camera import AddCameraScreen
 from tui.screens.camera import CameraScreen
 from tui.screens.confirm import ConfirmScreen
@@ -27,6 +28,7 @@ from tui.screens.plans import PlansScreen
 from tui.screens.trends import TrendsScreen
 from tui.updates import Connecting, Lost, PictureTaken, ResultsTaken, StatusTaken, Wants
 from tui.widgets.board_table import BoardTable
+from tui.widgets.key_strip import KeyStrip
 from tui.widgets.picture_view import PictureView
 
 SIZE = (80, 24)
@@ -200,6 +202,32 @@ async def test_a_filter_leaves_the_rows_that_hold_its_words_until_it_is_cleared(
         await pilot.press("escape")
         await settle(pilot)
         assert len(nodes.shown) == 3
+
+
+async def test_the_cursor_goes_back_from_a_filter_to_the_table_that_it_came_from() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        cameras = app.screen.query_one("#cameras", BoardTable)
+        await pilot.press("tab", "slash", *"yard", "enter")
+        await settle(pilot)
+        assert app.focused is cameras
+        await pilot.press("slash", "escape")
+        await settle(pilot)
+        assert app.focused is cameras
+        assert len(cameras.shown) == 2
+
+
+async def test_a_click_on_a_key_presses_it() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        strip = app.screen.query_one(KeyStrip)
+        places = lay_hints(strip.hints, strip.size.width)
+        drain = next(place for place in places if place.hint.text == "Drain")
+        await pilot.click(KeyStrip, offset=(drain.start, 0))
+        await settle(pilot)
+        assert isinstance(app.screen, ConfirmScreen)
 
 
 async def test_keys_typed_into_the_filter_are_text_and_no_commands() -> None:

@@ -18,8 +18,7 @@ from tui.severity import Severity
 from tui.state import PROGRAM_LINES, Dashboard, fold
 from tui.updates import Connecting, StatusTaken, Update, Wants, Withheld
 from tui.widgets.board_table import BoardTable
-from wire.log_reader import Mute
-from wire.logbook import LogLevel
+from wire.log_lines import LogLevel, Mute
 
 STORY = (
     make_told(1, "serving", program=CONTROLLER, action="start"),

@@ -21,8 +21,9 @@ from wire import subjects
 from wire.bus import Bus, Received
 from wire.context import Context, save_context
 from wire.errors import ErrorCode, error_from_json
-from wire.log_reader import LogReader, Program, Told
-from wire.logbook import Logbook, LogLevel, LogRequest, answer_logs
+from wire.log_lines import LogLevel, LogRequest, Program, Told
+from wire.log_reader import LogReader
+from wire.logbook import Logbook, answer_logs
 
 WITHIN_S = 30.0
 AGENT, CONTROLLER = Program("node", "pi1"), Program("controller", "c1")

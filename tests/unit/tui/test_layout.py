@@ -10,28 +10,29 @@ from hypothesis import strategies as st
 
 from tui.bars import draw_share
 from tui.facts import Fact, pair_facts
+from tui.hints import Hint, find_hint, lay_hints
 from tui.jump import VIEWS
 from tui.tabs import find_tab, lay_tabs
 
 
-@given(st.integers(87, 300), st.sampled_from(VIEWS))
-def test_from_87_columns_on_every_tab_has_its_whole_name(width: int, current: str) -> None:
+@given(st.integers(80, 300), st.sampled_from(VIEWS))
+def test_from_80_columns_on_every_tab_has_its_whole_name(width: int, current: str) -> None:
     tabs = lay_tabs(VIEWS, current, width)
     assert [tab.text for tab in tabs] == list(VIEWS)
     assert tabs[-1].end <= width
 
 
-@given(st.integers(1, 86), st.sampled_from(VIEWS))
+@given(st.integers(1, 79), st.sampled_from(VIEWS))
 def test_below_that_the_current_tab_keeps_its_name(width: int, current: str) -> None:
     tabs = lay_tabs(VIEWS, current, width)
     assert [tab.text for tab in tabs if tab.name == current] == [current]
 
 
 @given(st.sampled_from(VIEWS))
-def test_eighty_columns_hold_all_tabs_with_five_letters_of_each_name(current: str) -> None:
-    tabs = lay_tabs(VIEWS, current, 80)
-    assert tabs[-1].end < 80
-    assert all(len(tab.text) >= min(5, len(tab.name)) for tab in tabs)
+def test_sixty_columns_hold_all_tabs_with_three_letters_of_each_name(current: str) -> None:
+    tabs = lay_tabs(VIEWS, current, 60)
+    assert tabs[-1].end < 60
+    assert all(len(tab.text) >= min(3, len(tab.name)) for tab in tabs)
 
 
 @given(st.integers(20, 200), st.sampled_from(VIEWS))
@@ -60,3 +61,30 @@ def test_a_share_is_exactly_as_wide_as_its_bar(share: float, width: int) -> None
 @pytest.mark.parametrize(("share", "bar"), [(0.0, "····"), (0.5, "██··"), (1.0, "████"), (0.03125, "▏···")])
 def test_a_share_is_drawn_to_an_eighth_of_a_column(share: float, bar: str) -> None:
     assert draw_share(share, 4) == bar
+
+
+HINTS = st.lists(
+    st.builds(Hint, key=st.text("abc", min_size=1), shown=st.text("xy", min_size=1), text=st.text("z ", max_size=9)),
+    unique=True,
+    max_size=12,
+)
+HELP = Hint("question_mark", "?", "Help", stays=True)
+
+
+@given(HINTS, st.integers(0, 12), st.integers(8, 200))
+def test_hints_stand_in_their_order_and_within_the_line_and_the_help_always_does(
+    others: list[Hint], at: int, width: int
+) -> None:
+    hints = [*others[:at], HELP, *others[at:]]
+    places = lay_hints(hints, width)
+    shown = [place.hint for place in places]
+    assert HELP in shown
+    assert shown == [hint for hint in hints if hint in shown]
+    assert places[-1].end <= width
+    assert all(one.end < other.start for one, other in itertools.pairwise(places))
+    assert [find_hint(places, place.start) for place in places] == shown
+
+
+@given(HINTS)
+def test_no_hint_is_left_out_where_there_is_room(hints: list[Hint]) -> None:
+    assert [place.hint for place in lay_hints(hints, 400)] == hints

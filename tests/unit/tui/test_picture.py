@@ -69,8 +69,9 @@ def test_a_stale_picture_is_less_than_half_as_bright() -> None:
     assert dim(np.full((1, 1, 3), 200, np.uint8)).max() < 100
 
 
-def test_the_dashboard_starts_without_what_only_pictures_need() -> None:
-    script = "import sys, tui.run; print(*{'numpy', 'PIL'} & sys.modules.keys())"
+def test_the_first_screen_is_painted_without_what_only_pictures_the_network_and_other_screens_need() -> None:
+    needless = {"numpy", "PIL", "nats", "tui.screens.camera", "tui.screens.help", "textual.widgets._footer"}
+    script = f"import sys, cli.commands.top, tui.run, tui.screens.overview; print(*{needless!r} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
 
     assert done.stdout.strip() == ""

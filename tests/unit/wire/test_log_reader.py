@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wire.errors import BadRequestError
-from wire.log_reader import Program, Told, find_programs, merge_lines, parse_program
-from wire.logbook import LogLevel, LogLine
+from wire.log_lines import LogLevel, LogLine, Program, Told, find_programs, merge_lines, parse_program
 
 KNOWN = (Program("controller", "pi1"), Program("controller", "pi9"), Program("node", "attic"), Program("node", "pi1"))
 

@@ -9,17 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire.errors import BadRequestError
-from wire.logbook import (
-    MAX_BYTES,
-    MAX_LINES,
-    MAX_TEXT,
-    Logbook,
-    LogLevel,
-    LogLine,
-    LogRequest,
-    choose_lines,
-    find_level,
-)
+from wire.log_lines import MAX_LINES, LogLevel, LogLine, LogRequest
+from wire.logbook import MAX_BYTES, MAX_TEXT, Logbook, choose_lines, find_level
 from wire.messages import decode, encode
 
 LEVELS = st.sampled_from(list(LogLevel))
