@@ -14,6 +14,7 @@ from controller.nodes.nodes import Nodes
 from controller.ownership import Ownership
 from controller.peers import Peers
 from controller.proofs.prover import Prover
+from controller.results.latency import worst_latencies
 from controller.results.ledger import add_counts
 from controller.results.results import Results
 from modelkit.manifest import Manifest
@@ -68,7 +69,7 @@ class Reporter:
             controller=self._controller,
             at=time.time(),
             counts=add_counts(each.counts for each in controllers),
-            latency_ms=self._results.latencies.summary(),
+            latency_ms=worst_latencies(each.latency_ms for each in controllers if each.liveness == "live"),
             nodes=self._nodes.statuses(),
             cameras=self._ownership.statuses(),
             models=tuple(self._describe(manifest) for manifest in self._catalogue.manifests),

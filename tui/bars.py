@@ -8,14 +8,14 @@ from collections.abc import Sequence
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
-def draw_bars(values: Sequence[float], width: int, height: int) -> tuple[str, ...]:
+def draw_bars(values: Sequence[float | None], width: int, height: int) -> tuple[str, ...]:
     """Draw the values as lines of text, the top line first, the newest value at the right.
 
     Where there are more values than columns, each column shows the greatest of its share: a short peak must not
     vanish. The highest bar fills the height.
 
     Args:
-        values: not negative, oldest first.
+        values: not negative, oldest first; where one is not known (None) there is no bar.
         width: columns.
         height: lines.
 
@@ -37,8 +37,9 @@ def draw_share(share: float, width: int) -> str:
     return ("█" * full + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")).ljust(width, "·")
 
 
-def _squeeze(values: Sequence[float], width: int) -> list[float]:
-    if len(values) <= width:
-        return list(values)
-    edges = [round(place * len(values) / width) for place in range(width + 1)]
-    return [max(values[start:end]) for start, end in itertools.pairwise(edges)]
+def _squeeze(values: Sequence[float | None], width: int) -> list[float]:
+    known = [value or 0.0 for value in values]
+    if len(known) <= width:
+        return known
+    edges = [round(place * len(known) / width) for place in range(width + 1)]
+    return [max(known[start:end]) for start, end in itertools.pairwise(edges)]

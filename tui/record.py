@@ -1,7 +1,7 @@
 """``python -m tui.record FILE``: record a session of a real cluster for ``bramble top --demo`` to replay.
 
-Pictures and logs are not recorded: logs tell of paths and addresses. Of the results
-only two a second of each camera and model are.
+Pictures are not recorded, and of the results only two a second of each camera and model. Of logs the first MAX_LINES
+lines are, without paths and addresses (``tui/cleaning.py``).
 """
 
 from __future__ import annotations
@@ -9,29 +9,39 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-import msgspec
-
+from tui.cleaning import clean_entries, clean_lines, clean_outcomes, clean_status
 from tui.feed import LiveFeed
 from tui.recording import (
     EntriesRecord,
     EventRecord,
     FailuresRecord,
     JobsRecord,
+    LogsRecord,
     Record,
     ResultRecord,
     StatusRecord,
     write_recording,
 )
-from tui.updates import EntriesTaken, EventTaken, FailuresTaken, JobsTaken, ResultsTaken, StatusTaken, Update, Wants
-from wire.audit import Deed, Entry, Outcome
+from tui.updates import (
+    EntriesTaken,
+    EventTaken,
+    FailuresTaken,
+    JobsTaken,
+    LogsTaken,
+    ResultsTaken,
+    StatusTaken,
+    Update,
+    Wants,
+)
 from wire.context import load_context
-from wire.jobs import JobOutcome
+from wire.log_lines import Mute, Reading
 from wire.messages import Result
-from wire.status import ClusterStatus
 
 RESULT_PERIOD_S = 0.5
+MAX_LINES = 2000
+"""Of logs, in all."""
 
 
 class Recorder:
@@ -42,6 +52,8 @@ class Recorder:
         self._began = began
         self._taken: dict[tuple[str, str], float] = {}
         self._told: dict[type[Record], object] = {}
+        self._lines = 0
+        self._mute: tuple[Mute, ...] = ()
 
     def take(self, update: Update, now: float) -> None:
         """Record an update, if it is of a kind that is recorded."""
@@ -60,8 +72,18 @@ class Recorder:
                 self._take_changed(FailuresRecord(t=t, batch=batch, outcomes=clean_outcomes(outcomes)), outcomes)
             case EntriesTaken(entries) if entries:
                 self.records.append(EntriesRecord(t=t, entries=clean_entries(entries)))
+            case LogsTaken(reading):
+                self._take_lines(reading, t)
             case _:
                 return
+
+    def _take_lines(self, reading: Reading, t: float) -> None:
+        """Record new lines, and who is mute where that has changed."""
+        lines = clean_lines(reading.lines[: MAX_LINES - self._lines])
+        self._lines += len(lines)
+        if lines or reading.mute != self._mute:
+            self.records.append(LogsRecord(t=t, lines=lines, mute=reading.mute))
+        self._mute = reading.mute
 
     def _take_changed(self, record: JobsRecord | FailuresRecord, content: object) -> None:
         """Record what is asked again and again only where it has changed."""
@@ -76,38 +98,11 @@ class Recorder:
             self.records.append(ResultRecord(t=t, result=result))
 
 
-def clean_status(status: ClusterStatus) -> ClusterStatus:
-    """Leave out where things are on the machine of the recording: paths and addresses."""
-    cameras = tuple(msgspec.structs.replace(camera, source=_hide(camera.source)) for camera in status.cameras)
-    controllers = tuple(msgspec.structs.replace(each, metrics_url="") for each in status.controllers)
-    return msgspec.structs.replace(status, cameras=cameras, controllers=controllers, metrics_url="")
-
-
-def clean_outcomes(outcomes: tuple[JobOutcome, ...]) -> tuple[JobOutcome, ...]:
-    """Leave out where the pictures of jobs were."""
-    return tuple(msgspec.structs.replace(each, file=PurePosixPath(each.file).name) for each in outcomes)
-
-
-def clean_entries(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """Leave out where cameras are: of their URLs, the scheme stays. The copy is no proof of anything any more."""
-    return tuple(msgspec.structs.replace(each, deed=_clean_deed(each.deed)) for each in entries)
-
-
-def _clean_deed(deed: Deed) -> Deed:
-    hides = deed.action == "camera.add" and deed.outcome is Outcome.DONE
-    return msgspec.structs.replace(deed, detail=_hide(deed.detail)) if hides else deed
-
-
-def _hide(url: str) -> str:
-    """Return the scheme of a URL; a path without one is a file's."""
-    return ("file" if url.startswith("/") else url.partition(":")[0]) + ":…"
-
-
 async def record(context: str | None, seconds: float, batch: str | None) -> list[Record]:
     """Record a cluster for so many seconds; it must be reachable. ``batch`` is the one whose failures are told."""
     recorder = Recorder(time.monotonic())
     feed = LiveFeed(load_context(context))
-    feed.want(Wants(results=True, jobs=True, batch=batch, record=True))
+    feed.want(Wants(results=True, jobs=True, batch=batch, record=True, logs=""))
     try:
         async with asyncio.timeout(seconds):
             await feed.run(lambda update: recorder.take(update, time.monotonic()))

@@ -13,6 +13,7 @@ import msgspec
 from wire.audit import Entry
 from wire.errors import BadRequestError
 from wire.jobs import JobOutcome, JobsReport
+from wire.log_lines import Mute, Told
 from wire.messages import Event, NotNegative, Result
 from wire.status import ClusterStatus
 
@@ -62,7 +63,14 @@ class EntriesRecord(_Record, frozen=True, tag="entries"):
     entries: tuple[Entry, ...]
 
 
-Record = StatusRecord | EventRecord | ResultRecord | JobsRecord | FailuresRecord | EntriesRecord
+class LogsRecord(_Record, frozen=True, tag="logs"):
+    """What programs logged since the last such record, and which of them told nothing."""
+
+    lines: tuple[Told, ...] = ()
+    mute: tuple[Mute, ...] = ()
+
+
+Record = StatusRecord | EventRecord | ResultRecord | JobsRecord | FailuresRecord | EntriesRecord | LogsRecord
 
 
 def write_recording(records: Iterable[Record], path: Path) -> None:

@@ -15,6 +15,7 @@ from tui.recording import (
     EventRecord,
     FailuresRecord,
     JobsRecord,
+    LogsRecord,
     Record,
     ResultRecord,
     StatusRecord,
@@ -26,21 +27,21 @@ from tui.updates import (
     EventTaken,
     FailuresTaken,
     JobsTaken,
+    LogsTaken,
     PictureMissing,
     PictureTaken,
     ResultsTaken,
     StatusTaken,
     Update,
     Wants,
-    Withheld,
 )
 from wire.errors import BadRequestError
+from wire.log_lines import MAX_LINES, Mute, Reading, Told, merge_lines
 from wire.messages import Result
 from wire.plans import PlanReport, PlanRequest
 
 WHERE = "a recorded session"
 NOTE = "recorded: only what was found is drawn"
-NO_LOGS = "a recorded session holds no logs"
 PICTURE_S = 1.0
 _WIDTH = 640
 _GROUND, _INK = (28, 34, 44), (126, 211, 133)
@@ -55,6 +56,9 @@ class Replay:
         self._wants = Wants()
         self._last: dict[str, Result] = {}
         self._pictured: tuple[str, str] | None = None
+        self._lines: tuple[Told, ...] = ()  # that programs still have
+        self._mute: tuple[Mute, ...] = ()
+        self._told: tuple[str | None, tuple[Told, ...], tuple[Mute, ...]] | None = None
 
     async def run(self, put: Put) -> None:
         """Hand over updates until cancelled."""
@@ -67,12 +71,11 @@ class Replay:
                     put(update)
             await asyncio.sleep(PICTURE_S)
 
-    def play(self, record: Record) -> tuple[Update, ...]:
+    def play(self, record: Record) -> tuple[Update, ...]:  # noqa: PLR0911 - one arm a record
         """Return the updates that a record stands for, as the screens want them now."""
         match record:
             case StatusRecord(status=status):
-                logs = () if self._wants.logs is None else (Withheld("logs", NO_LOGS),)
-                return (StatusTaken(status), *self._draw(), *logs)
+                return (StatusTaken(status), *self._draw(), *self._tell_lines())
             case EventRecord(source=source, event=event):
                 return (EventTaken(source, event),)
             case JobsRecord(report=report):
@@ -81,6 +84,9 @@ class Replay:
                 return (FailuresTaken(batch, outcomes),)
             case EntriesRecord(entries=entries):
                 return (EntriesTaken(entries),)
+            case LogsRecord(lines=lines, mute=mute):
+                self._lines, self._mute = merge_lines((*self._lines, *lines), MAX_LINES), mute
+                return ()
             case ResultRecord(result=result):
                 if result.detections is not None or result.camera not in self._last:
                     self._last[result.camera] = result
@@ -116,6 +122,15 @@ class Replay:
         raise BadRequestError(
             f"this is {WHERE}: no plan can be made for {request.model}", remedy="run `bramble top` without --demo"
         )
+
+    def _tell_lines(self) -> tuple[Update, ...]:
+        """Tell a program's lines, or everybody's, where they are wanted and others than before."""
+        wanted = self._wants.logs
+        if wanted is None or self._told == (wanted, self._lines, self._mute):
+            return ()
+        self._told = (wanted, self._lines, self._mute)
+        lines = tuple(told for told in self._lines if wanted in ("", str(told.program)))
+        return (LogsTaken(Reading(lines, self._mute, ())),)
 
     def _draw(self) -> tuple[Update, ...]:
         camera = self._wants.picture

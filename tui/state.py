@@ -151,7 +151,7 @@ def fold(board: Dashboard, update: Update, now: float) -> Dashboard:  # noqa: C9
 def _take_status(board: Dashboard, status: ClusterStatus, now: float) -> Dashboard:
     before = board.status
     lines = tuple(LogLine(status.at, *change) for change in notice_changes(before, status)) if before else ()
-    point = measure(before, status)
+    point = measure(board.points, status)
     return replace(
         board,
         connection=Connection(Phase.CONNECTED, board.connection.where),

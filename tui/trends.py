@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from wire.messages import Counts
 from wire.status import ClusterStatus
 
+LOOK_BACK = 6
+"""Points in which a controller's answer before is looked for; as many controllers may take turns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """One second or so. A rate is None where there is nothing to take it from: at first, and after a restart."""
 
     at: float  # Unix seconds, the controller's
+    controller: str  # that told
+    counts: Counts  # in all, as that controller knows them
     inferred: float | None  # results a second
     lost: float | None  # frames dropped and failed a second
     p50_ms: float | None
@@ -43,14 +48,21 @@ SERIES = (
 )
 
 
-def measure(before: ClusterStatus | None, after: ClusterStatus) -> Point:
-    """Take a point from a status and the one before it."""
+def measure(before: Sequence[Point], after: ClusterStatus) -> Point:
+    """Take a point from a status and the points before it, oldest first.
+
+    Several controllers answer in turns, and what each knows of the others is a moment old: a rate is taken from two
+    answers of the same one.
+    """
+    last = next((point for point in before[: -LOOK_BACK - 1 : -1] if point.controller == after.controller), None)
     live = [node for node in after.nodes if node.liveness == "live"]
     cores = sum(node.heartbeat.cpus for node in live)
     return Point(
         at=after.at,
-        inferred=_rate(before, after, lambda counts: counts.inferred),
-        lost=_rate(before, after, count_lost),
+        controller=after.controller,
+        counts=after.counts,
+        inferred=_rate(last, after, lambda counts: counts.inferred),
+        lost=_rate(last, after, count_lost),
         p50_ms=after.latency_ms.get("p50") or None,
         p95_ms=after.latency_ms.get("p95") or None,
         p99_ms=after.latency_ms.get("p99") or None,
@@ -64,20 +76,27 @@ def count_lost(counts: Counts) -> int:
     return sum(counts.dropped.values()) + sum(counts.failed.values())
 
 
-def values_of(series: Series, points: Sequence[Point]) -> tuple[float, ...]:
-    """Return a series' values, without the gaps."""
-    return tuple(value for point in points if (value := series.value(point)) is not None)
+def values_of(series: Series, points: Sequence[Point]) -> tuple[float | None, ...]:
+    """Return a series' values, a point each, so that series side by side tell of the same moments."""
+    return tuple(series.value(point) for point in points)
 
 
-def summarise(values: Sequence[float], unit: str) -> str:
+def summarise(values: Sequence[float | None], unit: str) -> str:
     """Return the last value, the range and the unit; a dash before the first."""
-    if not values:
+    known = [value for value in values if value is not None]
+    if not known:
         return "-"
-    return f"{values[-1]:.3g} {unit} (from {min(values):.3g} to {max(values):.3g})".replace("  ", " ")
+    last, least, most = (_format(value) for value in (known[-1], min(known), max(known)))
+    return f"{last} {unit} (from {least} to {most})".replace("  ", " ")
 
 
-def _rate(before: ClusterStatus | None, after: ClusterStatus, count: Callable[[Counts], int]) -> float | None:
-    if before is None or after.at <= before.at or before.controller != after.controller:
+def _format(value: float) -> str:
+    """Three digits, and no exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
+
+
+def _rate(before: Point | None, after: ClusterStatus, count: Callable[[Counts], int]) -> float | None:
+    if before is None or after.at <= before.at:
         return None
     grown = count(after.counts) - count(before.counts)
     return grown / (after.at - before.at) if grown >= 0 else None  # less than before: the controller was restarted

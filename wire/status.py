@@ -73,7 +73,7 @@ class ClusterStatus(Message, frozen=True):
     controller: Token  # whose word this is
     at: float
     counts: Counts  # of all controllers
-    latency_ms: dict[str, float]  # p50, p95, p99 of the recent results
+    latency_ms: dict[str, float]  # p50, p95, p99 of the recent results; of several controllers the highest
     nodes: tuple[NodeStatus, ...]
     cameras: tuple[CameraStatus, ...]
     models: tuple[ModelStatus, ...]

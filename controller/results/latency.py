@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable, Mapping
 
 WINDOW = 4096
 
@@ -29,3 +30,11 @@ class Latencies:
         """Return p50, p95 and p99 in milliseconds."""
         ordered = sorted(self._recent)
         return {f"p{share}": round(percentile(ordered, share / 100), 2) for share in (50, 95, 99)}
+
+
+def worst_latencies(several: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return each percentile's highest value: percentiles of several controllers cannot be put together exactly."""
+    worst: dict[str, float] = {}
+    for each in several:
+        worst |= {name: max(value, worst.get(name, 0.0)) for name, value in each.items()}
+    return worst

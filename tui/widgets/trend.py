@@ -19,7 +19,7 @@ class Trend(Widget):
 
     COMPONENT_CLASSES = {"trend--bars"}  # noqa: RUF012 - Textual declares it as a ClassVar
 
-    values: reactive[tuple[float, ...]] = reactive((), repaint=False)
+    values: reactive[tuple[float | None, ...]] = reactive((), repaint=False)
 
     def __init__(self, series: Series) -> None:
         super().__init__()

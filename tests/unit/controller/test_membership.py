@@ -14,7 +14,7 @@ from controller.nodes.membership import (
     mark_gone,
     mark_suspect,
 )
-from controller.results.latency import Latencies, percentile
+from controller.results.latency import Latencies, percentile, worst_latencies
 from tests.testing.heartbeats import make_heartbeat
 
 
@@ -74,3 +74,9 @@ def test_a_percentile_is_a_value_of_the_list_with_that_share_at_or_below_it(valu
 
 def test_no_results_have_no_latency() -> None:
     assert Latencies().summary() == {"p50": 0.0, "p95": 0.0, "p99": 0.0}
+
+
+def test_of_several_controllers_the_highest_percentiles_are_told() -> None:
+    mine, other = {"p50": 40.0, "p99": 300.0}, {"p50": 55.0, "p99": 90.0}
+    assert worst_latencies([mine, other]) == worst_latencies([other, mine]) == {"p50": 55.0, "p99": 300.0}
+    assert worst_latencies([]) == {}

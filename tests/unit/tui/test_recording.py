@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from tests.testing.virtual_time import run_virtually
 from tests.tui_testing.archives import make_entries, make_failures, make_report
 from tests.tui_testing.boards import AT, healthy, make_camera, make_node, make_result, make_status
+from tests.tui_testing.log_lines import CONTROLLER, make_told, take
 from tui.actions import Drain
+from tui.cleaning import MAX_TEXT, clean_entries, clean_lines, clean_outcomes, clean_status, clean_text
 from tui.picture import open_picture
-from tui.record import Recorder, clean_entries, clean_outcomes, clean_status
+from tui.record import MAX_LINES, Recorder
 from tui.recording import (
     EntriesRecord,
     EventRecord,
     FailuresRecord,
     JobsRecord,
+    LogsRecord,
     Record,
     ResultRecord,
     StatusRecord,
@@ -44,6 +47,7 @@ from tui.updates import (
     Wants,
 )
 from wire.errors import BadRequestError
+from wire.log_lines import Mute
 from wire.messages import Event
 
 EVENT = Event(at=AT, kind="blind", text="gone")
@@ -117,6 +121,60 @@ def test_a_recording_does_not_tell_where_things_were() -> None:
     assert [entry.deed.detail for entry in clean_entries(make_entries(AT))] == ["rtsp:…", "", "not authorised"]
     (outcome, *_) = clean_outcomes((msgspec.structs.replace(make_failures("walk", AT)[0], file="/home/pi/a.jpg"),))
     assert outcome.file == "a.jpg"
+
+
+def test_a_recording_does_not_tell_paths_and_addresses_of_logs() -> None:
+    told = make_told(1, "opened rtsp://***@10.0.0.7/cam", file="/var/lib/bramble/models/a.tflite", traceback="x" * 5000)
+    (cleaned,) = clean_lines([told])
+    assert cleaned.key == told.key
+    assert cleaned.line.text == "opened rtsp://…"
+    assert cleaned.line.fields["file"] == "…/a.tflite"
+    assert len(cleaned.line.fields["traceback"]) == MAX_TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("10.77.0.3:4222 refused the connection", "…:4222 refused the connection"),
+        ("127.0.0.1:41459 refused the connection", "127.0.0.1:41459 refused the connection"),
+        ("cannot read '/home/pi/clips/street.mp4'", "cannot read '…/street.mp4'"),
+        ("12 frames/s, 3/4 of them", "12 frames/s, 3/4 of them"),
+        ("control.operator.camera.add", "control.operator.camera.add"),
+        ("nats://127.0.0.1:4222", "nats://…"),
+    ],
+)
+def test_of_texts_paths_and_foreign_addresses_are_left_out(text: str, kept: str) -> None:
+    assert clean_text(text) == kept
+
+
+@given(st.text("abc/:. @", max_size=40), st.text("xyz", min_size=1, max_size=9))
+def test_no_folder_survives(before: str, name: str) -> None:
+    assert "/secretplace/" not in clean_text(f"{before} /home/secretplace/{name}")
+
+
+def test_the_recorder_takes_new_lines_up_to_a_limit_and_who_is_mute_where_that_changes() -> None:
+    recorder = Recorder(began=0.0)
+    mute = (Mute(CONTROLLER, "nobody is there"),)
+    for second, update in enumerate([take(make_told(1)), take(), take(mute=mute), take(mute=mute), take(make_told(2))]):
+        recorder.take(update, float(second))
+    assert [record.t for record in recorder.records] == [0.0, 2.0, 4.0]
+    recorder.take(take(*(make_told(number) for number in range(10, 10 + MAX_LINES))), 5.0)
+    recorder.take(take(make_told(9)), 6.0)
+    records = [record for record in recorder.records if isinstance(record, LogsRecord)]
+    assert sum(len(record.lines) for record in records) == MAX_LINES
+    assert len(records) == 4
+
+
+def test_a_replay_tells_lines_from_before_they_were_wanted_and_those_of_one_program() -> None:
+    lines = LogsRecord(t=0.2, lines=(make_told(1), make_told(2, program=CONTROLLER)))
+    replay = Replay(RECORDS)
+    assert replay.play(lines) == ()
+    assert replay.play(RECORDS[0]) == (StatusTaken(healthy()),), "nobody looks"
+    replay.want(Wants(logs=""))
+    assert replay.play(RECORDS[0]) == (StatusTaken(healthy()), take(*lines.lines))
+    assert replay.play(RECORDS[0]) == (StatusTaken(healthy()),), "nothing is new"
+    replay.want(Wants(logs=str(CONTROLLER)))
+    assert replay.play(RECORDS[0]) == (StatusTaken(healthy()), take(lines.lines[1]))
 
 
 def test_a_replay_keeps_the_recordings_time_and_begins_again() -> None:

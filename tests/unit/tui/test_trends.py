@@ -1,22 +1,28 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tui_testing.boards import AT, make_node, make_status
 from tui.bars import EIGHTHS, draw_bars
-from tui.trends import SERIES, measure, summarise, values_of
+from tui.trends import LOOK_BACK, SERIES, Point, measure, summarise, values_of
+from wire.status import ClusterStatus
 
 VALUES = st.lists(st.floats(0, 1e6), max_size=400)
+
+
+def points_of(*statuses: ClusterStatus) -> list[Point]:
+    points: list[Point] = []
+    for status in statuses:
+        points.append(measure(points, status))
+    return points
 
 
 def test_rates_are_taken_between_two_statuses() -> None:
     before = make_status([make_node()], inferred=100, dropped=4)
     after = make_status([make_node()], inferred=130, dropped=10, at=AT + 2)
-    point = measure(before, after)
+    point = points_of(before, after)[-1]
     assert (point.inferred, point.lost, point.p99_ms, point.in_flight) == (15.0, 3.0, 74.0, 1)
     assert point.load == pytest.approx(1.1 / 4)
 
@@ -30,23 +36,40 @@ def test_rates_are_taken_between_two_statuses() -> None:
     ],
     ids=["restarted", "the same moment", "another controller"],
 )
-def test_there_is_no_rate_where_two_statuses_do_not_belong_together(after: object) -> None:
-    assert measure(make_status(inferred=100), after).inferred is None  # type: ignore[arg-type]
+def test_there_is_no_rate_where_two_statuses_do_not_belong_together(after: ClusterStatus) -> None:
+    assert points_of(make_status(inferred=100), after)[-1].inferred is None
+
+
+@given(st.lists(st.sampled_from(["c1", "c2", "c3"]), min_size=2, max_size=40), st.integers(0, 20))
+def test_controllers_that_take_turns_each_go_on_from_their_own_last_answer(turns: list[str], behind: int) -> None:
+    """What one knows lags behind what the others know; taken across, rates would jump and be negative."""
+    lag = {"c1": 0, "c2": behind, "c3": 2 * behind}
+    points = points_of(
+        *(
+            make_status(inferred=1000 + 10 * second - lag[name], at=AT + second, controller=name)
+            for second, name in enumerate(turns)
+        )
+    )
+    rates = [point.inferred for point in points if point.inferred is not None]
+    assert rates == pytest.approx([10.0] * len(rates))
+    repeated = sum(name in turns[max(0, at - LOOK_BACK) : at] for at, name in enumerate(turns))
+    assert len(rates) == repeated
 
 
 def test_dead_nodes_have_no_load() -> None:
-    assert measure(None, make_status([make_node(liveness="dead", load=9.0)])).load == 0.0
+    assert points_of(make_status([make_node(liveness="dead", load=9.0)]))[0].load == 0.0
 
 
-def test_a_series_leaves_its_gaps_out() -> None:
-    statuses = [make_status([make_node()], inferred=10 * n, at=AT + n) for n in range(4)]
-    points = [measure(None, statuses[0]), *(measure(a, b) for a, b in pairwise(statuses))]
-    assert values_of(SERIES[0], points) == (10.0, 10.0, 10.0)
+def test_a_gap_in_a_series_stays_a_gap() -> None:
+    points = points_of(*(make_status([make_node()], inferred=10 * n, at=AT + n) for n in range(4)))
+    assert values_of(SERIES[0], points) == (None, 10.0, 10.0, 10.0)
+    assert draw_bars(values_of(SERIES[0], points), 6, 1) == ("   ███",)
 
 
 def test_a_summary_tells_the_last_value_and_the_range() -> None:
     assert summarise([1.0, 5.0, 2.0], "ms") == "2 ms (from 1 to 5)"
-    assert summarise([], "ms") == "-"
+    assert summarise([None, 1234.5, None], "ms") == "1234 ms (from 1234 to 1234)"
+    assert summarise([None], "ms") == summarise([], "ms") == "-"
 
 
 @given(VALUES, st.integers(1, 200), st.integers(1, 6))
