@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from rich.console import RenderableType
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
@@ -19,7 +21,7 @@ from tui.actions import Action, AddCamera, ApplyPlan
 from tui.catalogue import list_screen_bindings, open_detail, open_view
 from tui.graphics import CELLS, Graphics
 from tui.jump import VIEWS, Target, list_targets
-from tui.messages import Ask, Go, Plan
+from tui.messages import Ask, Go, Plan, Shown
 from tui.moment import Moment
 from tui.preferences import read_preferences
 from tui.screens.board_screen import BoardScreen
@@ -124,17 +126,28 @@ class TopApp(App[None]):
             self._due = self.set_timer(REPAINT_S, self.repaint)
 
     def repaint(self) -> None:
-        """Show what is known now on every screen that can be seen, and tell the source what they need."""
+        """Show what is known now, and tell the source what the screen needs.
+
+        Of full screens only the topmost can be seen, through dialogues too; were one below it changed, Textual would
+        paint everything anew.
+        """
         self._due = None
-        wants = Wants()
         self._painted = self._clock()
-        moment = Moment(self.board, self._painted)
-        for screen in self.screen_stack:
-            if isinstance(screen, BoardScreen):
-                wants = screen.wants
-                screen.moment = moment
+        seen = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, BoardScreen)), None)
+        if seen:
+            seen.moment = Moment(self.board, self._painted)
         if self._source:
-            self._source.want(wants)
+            self._source.want(seen.wants if seen else Wants())
+
+    def on_shown(self, _message: Shown) -> None:
+        """Bring a screen that was covered up to date."""
+        self.repaint()
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Paint, and tell the screen which cells that wrote: what lies over them may be torn."""
+        super()._display(screen, renderable)
+        if isinstance(screen, BoardScreen) and renderable is not None:
+            screen.note_painted(partial(_touches, renderable))
 
     def on_go(self, message: Go) -> None:
         """Show a view, a node or a camera."""
@@ -248,6 +261,14 @@ class TopApp(App[None]):
             self.notify("\n".join(lines), title="Not done", severity="error", markup=False)
         else:
             self.notify(printable(done), markup=False)
+
+
+def _touches(painted: RenderableType, region: Region) -> bool:
+    """Tell whether an update of Textual's compositor wrote cells of a region; one that does not say wrote all."""
+    spans: list[tuple[int, int, int]] | None = getattr(painted, "spans", None)
+    if spans is None:
+        return True
+    return any(region.y <= y < region.bottom and start < region.right and end >= region.x for y, start, end in spans)
 
 
 def list_binding_ids() -> frozenset[str]:

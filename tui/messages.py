@@ -31,3 +31,7 @@ class Plan(Message):
     def __init__(self, model: str) -> None:
         super().__init__()
         self.model = model
+
+
+class Shown(Message):
+    """A screen that was covered can be seen again."""

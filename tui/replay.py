@@ -88,7 +88,8 @@ class Replay:
                 self._lines, self._mute = merge_lines((*self._lines, *lines), MAX_LINES), mute
                 return ()
             case ResultRecord(result=result):
-                if result.detections is not None or result.camera not in self._last:
+                before = self._last.get(result.camera)
+                if result.detections is not None or before is None or before.detections is None:  # boxes show more
                     self._last[result.camera] = result
                 wanted = self._wants.results and self._wants.camera in (None, result.camera)
                 return (ResultsTaken((result,), 0),) if wanted else ()

@@ -134,7 +134,8 @@ def _sum_up(found: Sequence[Finding], well: str, words: dict[str, str] | None = 
         return Verdict(Severity.OK, well)
     worst = found[0]
     word = {**_WORDS, **(words or {})}.get(worst.check, worst.check)
-    return Verdict(SEVERITIES[worst.severity], word, "; ".join(each.text for each in found))
+    texts = (each.text.removeprefix(f"{word}: ") for each in found)  # a cell beside it says the word
+    return Verdict(SEVERITIES[worst.severity], word, "; ".join(texts))
 
 
 def _shard_word(found: Sequence[Finding]) -> str:

@@ -82,12 +82,12 @@ def values_of(series: Series, points: Sequence[Point]) -> tuple[float | None, ..
 
 
 def summarise(values: Sequence[float | None], unit: str) -> str:
-    """Return the last value, the range and the unit; a dash before the first."""
+    """Return the last value with its unit, and the range; a dash before the first."""
     known = [value for value in values if value is not None]
     if not known:
         return "-"
     last, least, most = (_format(value) for value in (known[-1], min(known), max(known)))
-    return f"{last} {unit} (from {least} to {most})".replace("  ", " ")
+    return f"{last} {unit}, {least} to {most}".replace(" ,", ",")
 
 
 def _format(value: float) -> str:

@@ -38,7 +38,7 @@ CAMERA_COLUMNS = (
     Column("rung", "RUNG", 13, rank=4),
     Column("inferred", "INFERRED", 8, rank=5, right=True),
     Column("restarts", "RESTARTS", 8, rank=7, right=True),
-    Column("owner", "OWNER", 10, rank=6),
+    Column("owner", "OWNER", 12, rank=6),
     Column("what", "MODELS, OR WHY", 16, grows=True),
 )
 MODEL_COLUMNS = (

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.headline import summarise
+from tui.messages import Shown
 from tui.moment import Moment
 from tui.updates import Wants
 from tui.widgets.board_table import BoardTable
@@ -61,6 +64,13 @@ class BoardScreen(Screen[None]):
         if self.query(BoardTable):
             self.query(BoardTable).first().focus()
         self._refresh_moment()
+
+    def on_screen_resume(self) -> None:
+        """Ask for what has happened meanwhile."""
+        self.post_message(Shown())
+
+    def note_painted(self, touches: Callable[[Region], bool]) -> None:
+        """Learn which cells were written just now."""
 
     def watch_moment(self) -> None:
         """Show the moment."""

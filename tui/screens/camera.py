@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.geometry import Region
 from textual.widgets import Label
 
 from tui.actions import RemoveCamera
@@ -68,7 +70,12 @@ class CameraScreen(BoardScreen):
 
     def on_screen_resume(self) -> None:
         """Draw the picture again."""
-        self.query_one(PictureView).refresh()
+        self.query_one(PictureView).show_again()
+
+    def note_painted(self, touches: Callable[[Region], bool]) -> None:
+        """Tell the picture which cells were written."""
+        if self.is_mounted:
+            self.query_one(PictureView).note_painted(touches)
 
     def show(self, moment: Moment) -> None:
         """Fill in what is known of the camera."""
@@ -86,7 +93,7 @@ class CameraScreen(BoardScreen):
             case PictureTaken(camera=self.camera) as picture:
                 self._show_picture(picture, moment)
             case PictureMissing(camera=self.camera, reason=reason) if self._opened is None:
-                self.query_one("#badge", Label).update(printable(reason))
+                self.query_one("#badge", Label).update(printable(reason), layout=False)
 
     def action_remove(self) -> None:
         """Remove this camera."""
@@ -102,7 +109,7 @@ class CameraScreen(BoardScreen):
                 view.pixels = open_picture(picture.jpeg)
             except PictureError as error:
                 view.pixels = None
-                badge.update(printable(str(error)))
+                badge.update(printable(str(error)), layout=False)
         if view.pixels is None:
             return
         taken = read_frame_time(picture.frame)
@@ -111,4 +118,4 @@ class CameraScreen(BoardScreen):
         badge.set_class(view.stale, "-stale")
         old = "of unknown age" if age is None else f"{format_span(age)} old"
         note = f"  {picture.note}" if picture.note else ""
-        badge.update(printable(f" STALE {old} {note}" if view.stale else f"{old}{note}"))
+        badge.update(printable(f" STALE {old} {note}" if view.stale else f"{old}{note}"), layout=False)

@@ -59,5 +59,5 @@ class Trend(Widget):
         width, height = self.size
         if not width or not height:
             return ()
-        title = f"{self.series.title}: {summarise(self.values, self.series.unit)}"
+        title = f"{self.series.title} {summarise(self.values, self.series.unit)}"
         return (title, *draw_bars(self.values, width, max(1, height - 1)))

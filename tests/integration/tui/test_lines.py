@@ -11,12 +11,10 @@ from tests.tui_testing.boards import StillSource, healthy
 from tests.tui_testing.log_lines import CONTROLLER, NODE, make_told, take
 from tests.tui_testing.pictures import WIDE, Compare, looks_as_before
 from tui.app import TopApp
-from tui.recording import load_demo
-from tui.replay import NO_LOGS, Replay
 from tui.rows.lines import LEVELS, describe_lack, judge_level, line_rows, next_level
 from tui.severity import Severity
 from tui.state import PROGRAM_LINES, Dashboard, fold
-from tui.updates import Connecting, StatusTaken, Update, Wants, Withheld
+from tui.updates import Connecting, StatusTaken, Update
 from tui.widgets.board_table import BoardTable
 from wire.log_lines import LogLevel, Mute
 
@@ -94,16 +92,6 @@ def test_lines_that_are_told_again_are_kept_once_and_the_oldest_are_let_go() -> 
     board = fold(board, take(*(make_told(10 + number) for number in range(PROGRAM_LINES))), 0.0)
     assert len(board.lines) == PROGRAM_LINES
     assert board.lines[0].line.number == 10
-
-
-def test_a_recorded_session_says_that_it_holds_no_logs() -> None:
-    records = load_demo()
-    replay = Replay(records)
-    assert not [update for update in replay.play(records[0]) if isinstance(update, Withheld)]
-
-    replay.want(Wants(logs=""))
-
-    assert Withheld("logs", NO_LOGS) in replay.play(records[0])
 
 
 async def test_the_cursor_follows_at_the_end_and_stays_elsewhere() -> None:

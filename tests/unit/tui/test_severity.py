@@ -78,7 +78,7 @@ def seen(camera: CameraStatus, *, waited_s: float = 0.0) -> Assessment:
 def test_a_blind_camera_is_bad_and_says_why() -> None:
     camera = make_camera(phase="blind", reason="nothing listens there")
     verdict = judge_camera(camera, seen(camera))
-    assert (verdict.severity, verdict.word, verdict.why) == (Severity.BAD, "blind", "blind: nothing listens there")
+    assert (verdict.severity, verdict.word, verdict.why) == (Severity.BAD, "blind", "nothing listens there")
 
 
 def test_a_live_camera_whose_frames_stop_is_late_before_the_controller_calls_it_blind() -> None:

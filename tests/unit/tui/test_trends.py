@@ -67,8 +67,9 @@ def test_a_gap_in_a_series_stays_a_gap() -> None:
 
 
 def test_a_summary_tells_the_last_value_and_the_range() -> None:
-    assert summarise([1.0, 5.0, 2.0], "ms") == "2 ms (from 1 to 5)"
-    assert summarise([None, 1234.5, None], "ms") == "1234 ms (from 1234 to 1234)"
+    assert summarise([1.0, 5.0, 2.0], "ms") == "2 ms, 1 to 5"
+    assert summarise([None, 1234.5, None], "ms") == "1234 ms, 1234 to 1234"
+    assert summarise([0.5], "") == "0.5, 0.5 to 0.5"
     assert summarise([None], "ms") == summarise([], "ms") == "-"
 
 
