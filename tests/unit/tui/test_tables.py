@@ -110,7 +110,7 @@ def test_a_camera_row_tells_rate_age_and_blindness() -> None:
 
 def test_a_blind_camera_row_says_why() -> None:
     (row,) = camera_rows(assess(make_status([], [make_camera(phase="blind", reason="refused\x1b[2J")])))
-    assert (row.severity, row.cells[-1]) == (Severity.BAD, "blind: refused?[2J")
+    assert (row.severity, row.cells[-1]) == (Severity.BAD, "refused?[2J")
 
 
 def test_a_model_row_counts_the_nodes_that_are_ready() -> None:
