@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from cli.output import Exit, explain, has_closed_pipe, print_error
+from wire.crashes import redact_crashes
 
 # name: (module under cli.commands, attribute, what --help says)
 _COMMANDS = {
@@ -89,6 +90,7 @@ def bramble(*, context: str | None, verbose: bool) -> None:  # noqa: ARG001 - su
 
 def main() -> NoReturn:
     """Run the command and exit with its code."""
+    redact_crashes()
     try:
         code = bramble.main(prog_name="bramble", standalone_mode=False)
     except click.ClickException as error:

@@ -19,6 +19,7 @@ from textual.timer import Timer
 
 from tui.actions import Action, AddCamera, ApplyPlan
 from tui.catalogue import list_screen_bindings, open_detail, open_view
+from tui.crash import describe_crash
 from tui.graphics import CELLS, Graphics
 from tui.jump import VIEWS, Target, list_targets
 from tui.messages import Ask, Go, Plan, Shown
@@ -102,6 +103,10 @@ class TopApp(App[None]):
         return (
             self.board.connection.where != "" and self._due is None and (moment is None or moment.board is self.board)
         )
+
+    def _fatal_error(self) -> None:
+        self.bell()
+        self.panic(describe_crash())
 
     def on_mount(self) -> None:
         """Paint first, then begin to listen."""

@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any
 
+from wire.crashes import redact_crashes
 from wire.redact import redact_url
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
@@ -68,7 +69,7 @@ def find_priority(level: int) -> int:
 
 
 def configure_logging(level: str, *, journal: bool, book: logging.Handler | None = None) -> None:
-    """Send the root logger's records to standard error, and into a book that keeps the last of them.
+    """Send the root logger's records to standard error, and into a book that keeps the last; so what ends the program.
 
     Args:
         level: a level's name, such as ``info``.
@@ -81,4 +82,5 @@ def configure_logging(level: str, *, journal: bool, book: logging.Handler | None
     priorities = journal and "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty()
     colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     handler.setFormatter(LineFormatter(timestamp=not journal, priorities=priorities, colours=colours))
+    redact_crashes()
     logging.basicConfig(level=level.upper(), handlers=[handler, *([book] if book else [])], force=True)
