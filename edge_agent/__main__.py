@@ -11,6 +11,7 @@ from edge_agent.agent import TaskEndedError, run_agent
 from edge_agent.examination.page import run_doctor
 from edge_agent.pipeline import StuckError
 from edge_agent.settings import parse_settings
+from edge_agent.standby import stand_by
 from wire.errors import BrambleError
 from wire.logbook import Logbook
 from wire.logs import configure_logging
@@ -31,10 +32,18 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the agent with these arguments, or examine the node, and return the exit status."""
+    """Run the agent with these arguments, or with those that it is told later, or examine the node.
+
+    Returns the exit status.
+    """
     try:
         if arguments[:1] == ["doctor"]:
             return run_doctor(arguments[1:], environ=os.environ)
+        if arguments[:1] == ["standby"]:
+            stand_in = stand_by(arguments[1:], sys.stdin.buffer)
+            if stand_in is None:
+                return 0
+            arguments = stand_in
         settings = parse_settings(arguments, environ=os.environ)
         book = Logbook()
         configure_logging(settings.log_level, journal=settings.journal, book=book)

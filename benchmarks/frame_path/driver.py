@@ -78,7 +78,7 @@ def _count_seconds(order: Order, seen: Seen, took: float) -> float:
 
 
 async def _kill_one(meters: Path, after_s: float, *, within: float = 20.0) -> float | None:
-    """Kill a worker, and return how long it took until another process had its first frame."""
+    """Kill a worker, and return how long it took until a process that had had no frame yet began its first."""
     await asyncio.sleep(after_s)
     before = meter.read_workers(meters)
     living = [pid for pid in before if _lives(pid)]
@@ -86,8 +86,8 @@ async def _kill_one(meters: Path, after_s: float, *, within: float = 20.0) -> fl
     killed_at = time.monotonic()
     os.kill(victim, signal.SIGKILL)
     while time.monotonic() < killed_at + within:
-        for pid, worked in meter.read_workers(meters).items():
-            if pid not in before and worked.first_at:
+        for worked in meter.read_workers(meters).values():
+            if worked.first_at > killed_at:
                 return worked.first_at - killed_at
         await asyncio.sleep(POLL_S)
     return None

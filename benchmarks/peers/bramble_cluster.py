@@ -15,6 +15,7 @@ from benchmarks.peers.supervised import supervise
 from cli.access.contexts import write_context
 from cli.cluster import Cluster
 from cli.local.broker import Broker
+from cli.local.spare import SpareSpec
 from cli.local.trust import make_trust
 from cli.push import push_model
 from wire.bus import Bus
@@ -36,6 +37,7 @@ class Ground:
     operator: Context
     controller: Path  # context file
     agents: Mapping[str, Sequence[str]]  # commands, by node
+    spare: SpareSpec  # how `bramble local` has one stand by
 
 
 @asynccontextmanager
@@ -50,21 +52,21 @@ async def open_ground(site: Site, *, tls: bool) -> AsyncIterator[Ground]:
         operator = write_context(authority, "operator", Role.OPERATOR, directory / "operator.json")
         controller = directory / "controller.json"
         write_context(authority, CONTROLLER, Role.CONTROLLER, controller)
+        agent = (site.python, "-P", "-m", "benchmarks.peers.metered_agent")
         agents = {}
         for node in _NODES:
             context = directory / f"{node}.json"
             write_context(authority, node, Role.AGENT, context)
-            command = (site.python, "-P", "-m", "benchmarks.peers.metered_agent", "--log-level", "warning")
             place = ("--node", node, "--context", str(context), "--cache", str(directory / "cache"))
-            agents[node] = (*command, *place, "--backends", "litert", "--threads", "1")
-        yield Ground(operator, controller, agents)
+            agents[node] = (*agent, "--log-level", "warning", *place, "--backends", "litert", "--threads", "1")
+        yield Ground(operator, controller, agents, SpareSpec(agent, ("standby", "litert"), calm_s=0.0))
 
 
 @asynccontextmanager
 async def serve_model(ground: Ground, site: Site) -> AsyncIterator[Bus]:
     """Start the agents, have the model served by all of them, and yield an operator's bus."""
     async with (
-        supervise(site.directory / "agents", ground.agents),
+        supervise(site.directory / "agents", ground.agents, ground.spare),
         Bus.connect(ground.operator, name="bench") as bus,
     ):
         cluster = Cluster(bus)

@@ -22,6 +22,7 @@ from cli.local.broker import LOG_FILE, Broker
 from cli.local.leash import Leash
 from cli.local.program import Program, ProgramSpec, describe_exit, read_tail
 from cli.local.readiness import list_missing
+from cli.local.spare import Spare, SpareSpec
 from cli.local.trust import make_trust
 from cli.push import push_model
 from cli.signing import own_key_file, public_file, take_key
@@ -137,13 +138,15 @@ async def _run_in(directory: Path, spec: LocalSpec, report: Report) -> AsyncIter
             ears = ["--server-log", str(broker.directory / LOG_FILE)]
             ears += ["--server-monitor", broker.monitor] if broker.monitor else []
             specs[0] = replace(specs[0], arguments=(*specs[0].arguments, *ears))
-            specs += [_agent(directory, let_in(node, Role.AGENT), node, simulated=spec.simulated) for node in nodes]
-            programs = [Program(each, leash, report) for each in specs]
+            specs += [_agent(directory, let_in(node, Role.AGENT), node, _backend(spec)) for node in nodes]
+            spare = Spare(SpareSpec(_python("edge_agent"), ("standby", _backend(spec))), leash, report)
+            programs = [Program(each, leash, report, spare) for each in specs]
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(each.run(), name=each.spec.name) for each in programs]
                 tasks.append(group.create_task(keeper.run(), name="broker"))
                 async with open_cluster(context) as cluster:
                     status = await _make_ready(cluster, spec, nodes, programs, report)
+                    tasks.append(group.create_task(spare.run(), name="spare"))
                     yield LocalCluster(
                         context=context,
                         context_file=context_file,
@@ -252,18 +255,21 @@ def _controller(directory: Path, context: Path, name: str, traces: str) -> Progr
     return ProgramSpec(name, (*_python("controller"), *options), directory / f"{name}.log")
 
 
-def _agent(directory: Path, context: Path, node: str, *, simulated: bool) -> ProgramSpec:
+def _backend(spec: LocalSpec) -> str:
+    return "simulated" if spec.simulated else "litert"  # not `auto`: several agents cannot share one Edge TPU
+
+
+def _agent(directory: Path, context: Path, node: str, backend: str) -> ProgramSpec:
     options = ["--node", node, "--context", str(context)]
     # Agents share the cache: what was fetched and proved once is there at the next start.
-    cache = directory / "cache" if simulated else user_cache_path("bramble") / "agents"
-    # Not `auto`: several agents cannot share one Edge TPU.
+    cache = directory / "cache" if backend == "simulated" else user_cache_path("bramble") / "agents"
     options += [
         "--cache",
         str(cache),
         "--trust",
         str(public_file(own_key_file())),
         "--backends",
-        "simulated" if simulated else "litert",
+        backend,
         "--threads",
         "1",
     ]

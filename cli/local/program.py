@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from cli.local.leash import Leash
 
@@ -53,12 +54,20 @@ def read_tail(log: Path, lines: int = TAIL_LINES) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+class Spare(Protocol):
+    """What may have a process ready; see :class:`cli.local.spare.Spare`."""
+
+    def take(self, program: ProgramSpec) -> asyncio.subprocess.Process | None:
+        """Have that process become the program."""
+
+
 class Program:
     """A child process in a process group of its own, on the leash."""
 
-    def __init__(self, spec: ProgramSpec, leash: Leash, report: Report) -> None:
+    def __init__(self, spec: ProgramSpec, leash: Leash, report: Report, spare: Spare | None = None) -> None:
         self.spec = spec
         self.restarts = 0
+        self._spare = spare
         self._leash = leash
         self._report = report
         self._process: asyncio.subprocess.Process | None = None
@@ -83,14 +92,7 @@ class Program:
 
     async def _live(self) -> int:
         """Run the program once; return its exit code."""
-        with self.spec.log.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *self.spec.arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops everything in order
-            )
+        process = (self._spare.take(self.spec) if self._spare else None) or await self._start()
         self._process = process
         self._leash.hold(process.pid)
         try:
@@ -98,6 +100,16 @@ class Program:
         finally:
             await asyncio.shield(self._stop(process))
             self._leash.release(process.pid)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        with self.spec.log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *self.spec.arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops everything in order
+            )
 
     async def _stop(self, process: asyncio.subprocess.Process) -> None:
         if process.returncode is None:

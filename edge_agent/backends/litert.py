@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 from edge_agent.backends.base import Runtime, Servable
@@ -34,3 +35,14 @@ class LitertBackend:
         if artefact is None:
             raise ModelRejectedError(f"{manifest.name} has no file for {variant}", remedy="build the model again")
         return ServedModel(manifest, TfliteModel(module, artefact, threads=threads), part)
+
+
+def load_runtime() -> None:
+    """Import all that a first model would: most of an agent's start.
+
+    Raises:
+        BackendMissingError: the runtime is not on this node.
+
+    """
+    importlib.import_module("edge_agent.backends.served_model")
+    importlib.import_module(find_runtime(_PREFERENCE)[1])
