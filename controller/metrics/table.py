@@ -203,9 +203,9 @@ CONTROLLER = (
            f"Until the first of its kind ends: {', '.join(EndingKind)}; below 0 it has ended. Of what this controller "
            "connects with, and only where there is an end", ("kind",), _read_endings),
     Family("bramble_refused_total", "counter",
-           "What the server on this host and this controller refused: connections, subjects to publish and subscribe, "
-           "control requests in another's name, names that are none, and answers that nobody waits for, as a node "
-           "gives that was cut off with frames in hand",
+           "What this controller refused, and what servers did that it was told of: connections, subjects to publish "
+           "and subscribe, control requests in another's name, names that are none, and answers that nobody waits for, "
+           "as a node gives that was cut off with frames in hand",
            ("kind",), _read_refused),
     _counter("bramble_refusals_unrecorded_total", "Refusals that could not be put on the record",
              lambda s: s.unrecorded),

@@ -30,8 +30,10 @@ from modelkit.library import Library
 from modelkit.manifest import Manifest, encode_manifest
 from wire import subjects
 from wire.cameras import CameraConfig
+from wire.crashes import redact_crashes
 from wire.errors import BrambleError
 from wire.messages import decode
+from wire.redact import redact_url
 
 READ_S = 15.0
 
@@ -110,6 +112,7 @@ def read_camera(fields: dict[str, object]) -> CameraConfig:
 
 def main() -> None:
     """Reconcile; print ``{"changes": ["add model mobilenet_v2"]}``."""
+    redact_crashes()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--context", required=True)
     parser.add_argument("--library", type=Path)
@@ -119,9 +122,9 @@ def main() -> None:
         desired = json.load(sys.stdin)
         changes = asyncio.run(reconcile(found.context, open_library(found.library), desired, check=found.check))
     except (BrambleError, ModelkitError) as error:
-        sys.exit(f"error: {error}\nremedy: {error.remedy or 'see the journal of the controller'}")
+        sys.exit(redact_url(f"error: {error}\nremedy: {error.remedy or 'see the journal of the controller'}"))
     except (ValueError, TypeError, KeyError) as error:
-        sys.exit(f"error: the declared state cannot be read: {error}")
+        sys.exit(redact_url(f"error: the declared state cannot be read: {error}"))
     print(json.dumps({"changes": [" ".join(change) for change in changes]}))  # noqa: T201 - the answer
 
 

@@ -108,3 +108,10 @@ def test_tracing_is_off_unless_asked_for_and_wants_a_web_address() -> None:
     assert isinstance(open_tracer("", ratio=1.0, controller="c", version="1"), NoTracer)
     with pytest.raises(BadRequestError, match="no OTLP/HTTP address"):
         open_tracer("collector:4317", ratio=1.0, controller="c", version="1")
+
+
+def test_a_collectors_password_is_not_taken_from_an_argument_that_everybody_can_read() -> None:
+    with pytest.raises(BadRequestError, match="holds a password") as caught:
+        open_tracer("https://user:T0P-S3CRET@collector/v1/traces", ratio=1.0, controller="c", version="1")
+
+    assert "S3CRET" not in f"{caught.value} {caught.value.remedy}"
