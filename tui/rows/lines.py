@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from tui.columns import MARK, Column, Row
@@ -22,9 +23,14 @@ LEVELS = (LogLevel.INFO, LogLevel.WARNING, LogLevel.ERROR)
 
 
 def line_rows(lines: Iterable[Told], *, level: LogLevel, program: str = "") -> tuple[Row, ...]:
-    """Return a row a line under LINE_COLUMNS: those of at least a level, and of one program where it is named."""
+    """Return a row a line under LINE_COLUMNS: those of at least a level, and of one program where it is named.
+
+    A program is called by its name alone, unless a node and a controller share it.
+    """
+    shown = [each for each in lines if each.line.level.rank >= level.rank and program in ("", str(each.program))]
+    names = Counter(each.name for each in {told.program for told in shown})
     return tuple(
-        _line_row(told) for told in lines if told.line.level.rank >= level.rank and program in ("", str(told.program))
+        _line_row(each, str(each.program) if names[each.program.name] > 1 else each.program.name) for each in shown
     )
 
 
@@ -47,8 +53,8 @@ def describe_lack(mute: Iterable[Mute], lost: int, withheld: str, *, program: st
     return printable("; ".join(part for part in (withheld, *silent, *missing) if part))
 
 
-def _line_row(told: Told) -> Row:
+def _line_row(told: Told, name: str) -> Row:
     line, severity = told.line, judge_level(told.line.level)
     fields = (f"{name}={value}" for name, value in line.fields.items())
-    words = (str(told.program), line.level.value, line.logger, " ".join((line.text, *fields)))
+    words = (name, line.level.value, line.logger, " ".join((line.text, *fields)))
     return Row(told.key, severity, (severity.mark, format_clock(line.at), *map(printable, words)))

@@ -16,7 +16,7 @@ from tui.severity import Severity
 from tui.state import PROGRAM_LINES, Dashboard, fold
 from tui.updates import Connecting, StatusTaken, Update
 from tui.widgets.board_table import BoardTable
-from wire.log_lines import LogLevel, Mute
+from wire.log_lines import LogLevel, Mute, Program
 
 STORY = (
     make_told(1, "serving", program=CONTROLLER, action="start"),
@@ -62,7 +62,17 @@ def test_rows_are_the_lines_of_a_level_and_worse_in_their_order(levels: list[Log
 def test_rows_can_be_of_one_program() -> None:
     rows = line_rows(STORY, level=LogLevel.INFO, program="controller/c1")
 
-    assert [row.cells[2] for row in rows] == ["controller/c1"]
+    assert [row.cells[2] for row in rows] == ["c1"]
+
+
+def test_a_program_is_called_by_its_name_unless_a_node_and_a_controller_share_it() -> None:
+    alone, shared = (
+        [make_told(1), make_told(2, program=CONTROLLER)],
+        [make_told(3, program=Program("controller", NODE.name))],
+    )
+    assert [row.cells[2] for row in line_rows(alone, level=LogLevel.INFO)] == ["node-1", "c1"]
+    both = line_rows([*alone, *shared], level=LogLevel.INFO)
+    assert [row.cells[2] for row in both] == ["node/node-1", "c1", "controller/node-1"]
 
 
 def test_nothing_in_a_line_can_steer_the_terminal() -> None:
