@@ -31,8 +31,8 @@ class Scene:
     lost: bool = False  # whether the broker goes away then
 
 
-CALM, DEAD, BLIND, LATE = 6.0, 24.0, 50.0, 78.0
-"""Moments of the recorded session, in seconds: all well, a node dead, a camera blind, all over."""
+CALM, DEAD, BUSY, BLIND, LATE = 6.0, 20.0, 31.0, 50.0, 78.0
+"""Moments of the recorded session, in seconds: all well, a node dead, jobs under way, a camera blind, all over."""
 
 SCENES = (
     Scene("overview", CALM),
@@ -44,12 +44,14 @@ SCENES = (
     Scene("plans", CALM, ("3",)),
     Scene("model", CALM, ("colon", *"ssd", "enter")),
     Scene("plan", CALM, ("3", "p"), NARROW),
-    Scene("jobs", DEAD, ("4",)),
+    Scene("jobs", BUSY, ("4",)),
     Scene("batch", LATE, ("4", "enter")),
     Scene("controllers", CALM, ("5",)),
     Scene("events", LATE, ("6",)),
     Scene("results", CALM, ("7",)),
     Scene("trends", LATE, ("8",)),
+    Scene("logs", BLIND, ("9",)),
+    Scene("log", DEAD, ("5", "o")),
     Scene("node", DEAD, ("enter",)),
     Scene("camera", CALM, ("colon", *"street", "enter")),
     Scene("help", CALM, ("question_mark",)),
