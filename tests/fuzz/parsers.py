@@ -18,10 +18,13 @@ from modelkit.errors import ModelkitError
 from modelkit.manifest import decode_manifest, encode_manifest, parse_manifest
 from modelkit.picture import MAX_PIXELS, decode_picture, read_picture_info
 from models import recipe, recipes
+from wire.audit import Deed, Outcome
 from wire.cameras import CameraConfig
 from wire.errors import BrambleError, InvalidTensorError
 from wire.headers import Hop, InferOptions, WorkOrder
 from wire.messages import Counts, Heartbeat, Result, Timings, decode, encode
+from wire.refusals.report import KINDS, Report, Told, check_report
+from wire.refusals.server_log import parse_line
 from wire.tensors import decode_tensors, encode_tensors, from_array
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -179,6 +182,38 @@ def _messages() -> tuple[bytes, ...]:
     return (encode(beat), encode(result), encode(camera), encode(Counts()))
 
 
+def _report(data: bytes) -> None:
+    report = check_report(decode(data, Report))
+    assert decode(encode(report), Report) == report
+    assert {told.deed.action for told in report.told} <= KINDS
+
+
+@cache
+def _reports() -> tuple[bytes, ...]:
+    deed = Deed(who="UDOF4", action="access.publish", target="x", outcome=Outcome.REFUSED, detail="from 10.0.0.7:1")
+    told = tuple(Told(number=number, deed=deed) for number in (1, 2))
+    return (encode(Report(run="0" * 16, told=told, counts={"access.publish": 3})), encode(Report(run="f" * 16)))
+
+
+def _server_log(data: bytes) -> None:
+    deed = parse_line(data.decode("utf-8", "replace"))
+    if deed is None:
+        raise RefusedError
+    assert check_report(Report(run="0" * 16, told=(Told(number=1, deed=deed),))).told[0].deed == deed
+    assert decode(encode(deed), Deed) == deed
+
+
+@cache
+def _server_logs() -> tuple[bytes, ...]:
+    head = "[1] 2026/11/21 06:59:46.960612 [ERR] 10.0.0.7:36036 - "
+    whats = (
+        'cid:5 - "v2:py:a\\n" - "BRAMBLE/jwt:UDOF4" - Publish Violation - Subject "b.c"',
+        'cid:5 - "BRAMBLE/jwt:UDOF4" - Subscription Violation - Subject "s.>", Queue: "q", SID 2',
+        'lid:7 - authentication error - User "x"', "rid:8 - TLS route handshake error: EOF",
+    )  # fmt: skip
+    return tuple(f"{head}{what}".encode() for what in whats)
+
+
 class RefusedError(Exception):
     """The input was refused as it should be."""
 
@@ -192,4 +227,6 @@ PARSERS = (
     Parser("manifests-toml", _manifest_toml, (ModelkitError,), _manifests_toml),
     Parser("camera-urls", _camera_url, (BadSourceError,), _camera_urls),
     Parser("messages", _message, (RefusedError,), _messages),
+    Parser("refusals", _report, (BrambleError,), _reports),
+    Parser("server-logs", _server_log, (RefusedError,), _server_logs),
 )
