@@ -51,6 +51,13 @@ class Deed(Message, frozen=True, omit_defaults=True):
     witness: Annotated[str, Meta(max_length=100)] = ""  # who told of it; empty: whoever wrote it down saw it
     seen_at: float = 0.0  # Unix seconds, by the clock of the machine where it was; 0: when it was written down
 
+    @property
+    def words(self) -> str:
+        """What there is to say about it, for people; empty where that is nothing."""
+        refused = "refused" if self.outcome is Outcome.REFUSED else ""
+        told = f"told by {self.witness}" if self.witness else ""
+        return ": ".join(filter(None, (refused, ", ".join(filter(None, (self.detail, told))))))
+
 
 class Note(Message, frozen=True, omit_defaults=True):
     """What an operator's tool asks to have put on the record; who it was, the subject says."""
@@ -68,6 +75,11 @@ class Entry(Message, frozen=True, omit_defaults=True):
     recorder: str  # the controller that wrote it
     deed: Deed
     previous: Digest
+
+    @property
+    def happened_at(self) -> float:
+        """When it was, in Unix seconds: what a witness tells may be on the record later."""
+        return self.deed.seen_at or self.at
 
 
 @dataclass(frozen=True, slots=True)

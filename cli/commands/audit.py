@@ -20,7 +20,7 @@ from cli.context_option import context_option
 from cli.output import Exit, Failure, json_option, print_error, print_json
 from cli.tables import NONE, Table, format_time, print_table
 from wire import subjects
-from wire.audit import Break, Check, Entry, Head, Note, Outcome
+from wire.audit import Break, Check, Entry, Head, Note
 from wire.bus import Stream
 from wire.messages import Done
 
@@ -140,15 +140,13 @@ def _show(entries: list[tuple[int, Entry]], *, as_json: bool) -> None:
 def row(entry: Entry) -> tuple[str, ...]:
     """Return an entry as a row under COLUMNS."""
     deed = entry.deed
-    refused = "refused" if deed.outcome is Outcome.REFUSED else ""
-    told = f"told by {deed.witness}" if deed.witness else ""
     return (
-        format_time(deed.seen_at or entry.at),
+        format_time(entry.happened_at),
         deed.who,
         deed.action,
         deed.target or NONE,
         deed.digest[:12] if deed.digest else NONE,
-        ": ".join(part for part in (refused, ", ".join(filter(None, (deed.detail, told)))) if part),
+        deed.words,
     )
 
 

@@ -31,11 +31,11 @@ def _record_row(entry: Entry) -> Row:
     severity = Severity.WARN if refused else Severity.OK
     cells = (
         severity.mark,
-        format_clock(entry.at),
+        format_clock(entry.happened_at),
         deed.who,
         deed.action,
         deed.target or NONE,
         deed.digest[:12] if deed.digest else NONE,
-        ": ".join(part for part in ("refused" if refused else "", deed.detail) if part) or NONE,
+        deed.words or NONE,
     )
     return Row(entry.previous, severity, tuple(map(printable, cells)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,3 +99,14 @@ def test_what_is_no_head_is_refused(text: str) -> None:
 def test_a_refusal_is_told_apart() -> None:
     deed = Deed(who="127.0.0.1", action="access.connect", outcome=Outcome.REFUSED)
     assert b'"outcome":"refused"' in encode(deed)
+
+
+def test_what_a_witness_told_late_says_who_told_it_and_when_it_was() -> None:
+    refused = Deed(who="eve", action="access.publish", outcome=Outcome.REFUSED, detail="from 10.0.0.7:1")
+    seen = msgspec.structs.replace(refused, witness="witness-2", seen_at=100.0)
+    own = Deed(who="ann", action="camera.add", target="door")
+
+    assert Entry(at=160.0, recorder="c", deed=seen, previous=GENESIS).happened_at == 100.0
+    assert seen.words == "refused: from 10.0.0.7:1, told by witness-2"
+    assert Entry(at=160.0, recorder="c", deed=own, previous=GENESIS).happened_at == 160.0
+    assert own.words == ""
