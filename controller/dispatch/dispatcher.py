@@ -116,7 +116,7 @@ class Dispatcher:
         pursuit.look_at = now + patience
         pursuit.doubt_at = now + min(patience, doubt_s(slot.expected_s))
         pursuit.gone -= {*slot.nodes}
-        task = asyncio.create_task(self._attempt(job, slot), name=f"attempt-{job.frame}-{slot.nodes[-1]}")
+        task = asyncio.create_task(self._attempt(pursuit, slot), name=f"attempt-{job.frame}-{slot.nodes[-1]}")
         self._attempts.add(task)
         task.add_done_callback(partial(self._note_end, pursuit))
         pursuit.running[task] = slot
@@ -238,7 +238,8 @@ class Dispatcher:
         if not task.cancelled():
             task.exception()  # seen here for attempts that lost their race; run() looks at the others
 
-    async def _attempt(self, job: Job, slot: Slot) -> tuple[Answer, Spent]:
+    async def _attempt(self, pursuit: Pursuit, slot: Slot) -> tuple[Answer, Spent]:
+        job = pursuit.job
         spent: Spent | None = None
         try:
             left = job.deadline - self._clock()
@@ -255,6 +256,7 @@ class Dispatcher:
             raise
         finally:
             self._pool.release(slot, spent)
+            pursuit.tell()  # a turn of the loop before _note_end does: who is woken by it finds this task done
         return answer, spent
 
     def _is_silent(self, slot: Slot) -> bool:

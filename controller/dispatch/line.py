@@ -93,7 +93,10 @@ class Line(Generic[W]):
 
     def in_turn(self) -> Iterator[W]:
         """Yield who waits in the order in which they are to be served: ranks that are due, then by rank."""
-        for rank in sorted(Rank, key=lambda rank: (not self._is_due(rank), rank)):
+        ranks = [rank for rank, waiting in self._waiting.items() if waiting]
+        if len(ranks) > 1:
+            ranks.sort(key=lambda rank: (not self._is_due(rank), rank))
+        for rank in ranks:
             yield from tuple(self._waiting[rank])
 
     def serve(self, who: W, could_have: Callable[[W], bool]) -> None:

@@ -55,7 +55,7 @@ class _Waiter:
     model: str
     without: frozenset[Ban]
     avoid: frozenset[str]
-    future: asyncio.Future[Slot]
+    future: asyncio.Future[Slot | None]
 
 
 class Pool:
@@ -196,17 +196,20 @@ class Pool:
                 remedy="try again later, send less, or add nodes",
                 retry_after_ms=self.hint_ms(model),
             )
-        waiter = _Waiter(rank, model, without, avoid, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(rank, model, without, avoid, loop.create_future())
         self._line.join(waiter, first=again)
+        timer = loop.call_later(within, self._send_away, waiter)
         try:
-            async with asyncio.timeout(within):
-                return await asyncio.shield(waiter.future)
-        except TimeoutError:
-            return self._withdraw(waiter)
+            return await waiter.future
         except asyncio.CancelledError:
-            if late := self._withdraw(waiter):
+            if waiter.future.cancelled():
+                self._line.leave(waiter)
+            elif late := waiter.future.result():  # granted in the same instant
                 self.release(late)
             raise
+        finally:
+            timer.cancel()
 
     def take(self, model: str, *, without: frozenset[Ban] = NO_BANS, avoid: frozenset[str] = NOBODY) -> Slot | None:
         """Return a slot that is free now, past all who wait; those who do had the chance to take it."""
@@ -231,13 +234,11 @@ class Pool:
             self._travel[slot.chain] = known.renewed(spent.travel_s, now) if known else Estimate(spent.travel_s, now)
         self._serve_waiters()
 
-    def _withdraw(self, waiter: _Waiter) -> Slot | None:
-        """Stop waiting; a slot granted in the same instant is returned, not lost."""
-        if waiter.future.done() and not waiter.future.cancelled():
-            return waiter.future.result()
-        waiter.future.cancel()
-        self._line.leave(waiter)
-        return None
+    def _send_away(self, waiter: _Waiter) -> None:
+        """Let somebody go without a slot: their time is up."""
+        if not waiter.future.done():
+            self._line.leave(waiter)
+            waiter.future.set_result(None)
 
     def _staffed(self, model: str, without: frozenset[Ban]) -> Staffed:
         """Return the chains that have a node for each stage, and those nodes."""
@@ -295,20 +296,21 @@ class Pool:
     ) -> Route | None:
         if chain.cut is None:
             role = Role(chain, 0)
-            return find_route(chain, [[seat.view(role, now, window=SLOTS) for seat in stages[0]]], avoid=avoid)
+            views = [seat.view(role, now, window=SLOTS) for seat in stages[0] if seat.has_room(role, SLOTS)]
+            return find_route(chain, [views], avoid=avoid) if views else None
         roles = [Role(chain, stage) for stage in range(chain.stages)]
         travel_s = self._travel_s(chain)
         times = [[seat.service_s(role) for seat in seats] for role, seats in zip(roles, stages, strict=True)]
         journey_s = travel_s + sum(map(min, times))
         nodes = sum(map(len, stages))
-        views = [
+        staffed = [
             [
                 seat.view(role, now, window=window(own, journey_s - min(each) + own, nodes))
                 for seat, own in zip(seats, each, strict=True)
             ]
             for role, seats, each in zip(roles, stages, times, strict=True)
         ]
-        return find_route(chain, views, hop_s=travel_s / (chain.stages + 1), avoid=avoid)
+        return find_route(chain, staffed, hop_s=travel_s / (chain.stages + 1), avoid=avoid)
 
     def _expect_s(self, route: Route, seats: Sequence[Seat], now: float) -> float:
         """Return in how many seconds an answer is due."""
@@ -336,7 +338,7 @@ class Pool:
         hopeless: set[tuple[str, frozenset[Ban], frozenset[str]]] = set()
         for waiter in self._line.in_turn():
             wish = (waiter.model, waiter.without, waiter.avoid)
-            if wish in hopeless:
+            if wish in hopeless or waiter.future.done():  # done: about to leave, its task is cancelled
                 continue
             if slot := self._grant(*wish):
                 return waiter, slot

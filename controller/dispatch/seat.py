@@ -24,6 +24,10 @@ class Seat:
     in_flight: dict[tuple[int, int], Flight] = field(default_factory=dict)  # by slot and stage, oldest first
     barred: bool = False  # failed at its last frame: no work until its next heartbeat
 
+    def has_room(self, role: Role, window: int) -> bool:
+        """Tell whether another frame may be sent to the node in a role, in which it may have ``window``."""
+        return len(self.in_flight) < window or self._count(role) < window
+
     def view(self, role: Role, now: float, *, window: int) -> Candidate:
         """Return what the choice sees of the node in a role, in which it may have ``window`` frames."""
         wire = Precision.EXACT if role.chain.cut is None else self.offers[role]
@@ -35,7 +39,7 @@ class Seat:
         for flight in flights:
             if flight.role not in services:
                 services[flight.role] = self.expect_s(flight.role, now)
-        free = self._count(role) < window
+        free = self.has_room(role, window)
         return Candidate(self.node, free, backlog_s(flights, services, now), service_s, len(flights), wire)
 
     def measure(self, role: Role, now: float) -> Candidate:

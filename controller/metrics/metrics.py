@@ -65,6 +65,9 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._total = _make_histogram(FRAME_SECONDS, self.registry)
         self._parts = _make_histogram(PART_SECONDS, self.registry)
+        self._series: dict[
+            str, tuple[Histogram, tuple[tuple[str, Histogram], ...]]
+        ] = {}  # by model: found by name once
         self._refused_pushes = Counter(REFUSED_PUSHES.name, REFUSED_PUSHES.text, registry=self.registry)
 
     def show(self, snapshot: Snapshot) -> None:
@@ -74,9 +77,14 @@ class Metrics:
     def note_timings(self, model: str, timings: Timings, *, frame: str, trace_id: str | None = None) -> None:
         """Count where an inferred frame's time went; the frame, and its trace, are the exemplar of its bucket."""
         exemplar = {"frame": frame} if trace_id is None else {"frame": frame, "trace_id": trace_id}
-        self._total.labels(model).observe(timings.total_ms / 1e3, exemplar=exemplar)
-        for part in PARTS:
-            self._parts.labels(model, part).observe(getattr(timings, f"{part}_ms") / 1e3)
+        series = self._series.get(model)
+        if series is None:
+            parts = tuple((f"{part}_ms", self._parts.labels(model, part)) for part in PARTS)
+            series = self._series[model] = (self._total.labels(model), parts)
+        total, parts = series
+        total.observe(timings.total_ms / 1e3, exemplar=exemplar)
+        for name, part in parts:
+            part.observe(getattr(timings, name) / 1e3)
 
     def note_refused_push(self) -> None:
         """Count a picture that no camera takes."""
