@@ -39,7 +39,7 @@ demo: $(READY) ## the main job on this machine: a real clip through real models 
 	@$(BIN)/bramble demo
 
 test: $(READY) nats-cli ## all tests, two files at a time
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0
 
 lint: $(READY) ## format, lint, strict types, import contracts
 	$(BIN)/ruff format --check $(SOURCES) .ci
@@ -50,7 +50,7 @@ lint: $(READY) ## format, lint, strict types, import contracts
 check: lint unit ## the everyday loop: lint and unit tests
 
 unit: $(READY) ## unit tests only
-	$(BIN)/pytest -q -n auto --dist loadfile tests/unit
+	$(BIN)/pytest -q -n auto --dist loadfile --max-worker-restart 0 tests/unit
 
 format: $(READY) ## format the sources and mend what can be mended
 	$(BIN)/ruff format $(SOURCES)

@@ -118,6 +118,8 @@ class _Work:
         self._ends: Counter[JobEnd] = Counter()
         self._failures: list[JobOutcome] = []
         self._submitted = asyncio.Event()
+        self._noted: set[str] = set()  # jobs whose outcome has been counted
+        self._early: dict[str, bytes] = {}  # outcomes of the batch by job, until it is known whether that is ours
 
     @property
     def failed(self) -> int:
@@ -156,6 +158,9 @@ class _Work:
         submitted = asyncio.create_task(self._submitted.wait())
         try:
             await asyncio.wait((reading, submitted), return_when=asyncio.FIRST_COMPLETED)
+            for job in self._early.keys() & self._submission.files.keys():
+                self._note(job, self._early[job], progress)
+            self._early.clear()
             if self._ends.total() < len(self._submission.files):
                 await reading
         finally:
@@ -164,21 +169,26 @@ class _Work:
 
     async def _read(self, cluster: Cluster, progress: JobProgress) -> None:
         found = self._submission
-        seen: set[str] = set()
         async for stored in cluster.outcomes.read(subjects.OUTCOMES.wildcard(batch=found.batch), follow=True):
             job = stored.subject.rpartition(".")[2]
-            if job not in found.files or job in seen:
-                continue  # of another submission to the same batch
-            seen.add(job)
-            outcome = decode(stored.data, JobOutcome)
-            self._ends[outcome.end] += 1
-            if outcome.end is not JobEnd.DONE and len(self._failures) < SHOWN_FAILURES:
-                self._failures.append(outcome)
-            if self._as_json:
-                print_json(outcome)
-            progress.note_ended(len(seen), self.failed)
-            if self._submitted.is_set() and len(seen) == len(found.files):
+            if job in found.files:
+                self._note(job, stored.data, progress)
+            elif not self._submitted.is_set():
+                self._early[job] = stored.data  # from before; its picture may not have been read yet
+            if self._submitted.is_set() and len(self._noted) == len(found.files):
                 return
+
+    def _note(self, job: str, data: bytes, progress: JobProgress) -> None:
+        if job in self._noted:
+            return
+        self._noted.add(job)
+        outcome = decode(data, JobOutcome)
+        self._ends[outcome.end] += 1
+        if outcome.end is not JobEnd.DONE and len(self._failures) < SHOWN_FAILURES:
+            self._failures.append(outcome)
+        if self._as_json:
+            print_json(outcome)
+        progress.note_ended(len(self._noted), self.failed)
 
     def _tell(self) -> None:
         found = self._submission

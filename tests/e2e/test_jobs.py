@@ -125,6 +125,21 @@ def test_jobs_come_through_standard_input_and_are_found_again(simulated: LocalPr
     assert simulated.run("jobs", "show", "piped").returncode == 1
 
 
+def test_a_result_from_before_is_told_though_it_was_read_before_its_picture(
+    simulated: LocalProcess, submissions: list[Submission], tmp_path: Path
+) -> None:
+    first, other = sorted(make_pictures(tmp_path / "pictures", 2).iterdir())
+    slow = tmp_path / "slow.jpg"
+    os.mkfifo(slow)
+    (before,) = simulated.ask("submit", str(first), "--model", MODEL, "--batch", "again")
+    again = Submission(simulated, str(slow), str(other), "--batch", "again")
+    submissions.append(again)
+    again.read(1)  # that of the other picture, which stands behind the one from before
+    slow.write_bytes(first.read_bytes())
+    assert again.end() == 0
+    assert [each["job"] for each in again.outcomes[1:]] == [before["job"]]
+
+
 def test_what_cannot_be_a_job_is_said_before_anything_is_sent(simulated: LocalProcess, pictures: Path) -> None:
     for arguments, words in (
         (("--model", "nothing"), "no model 'nothing' is configured"),

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -42,7 +43,13 @@ def run_on_terminal(line: str, *, cwd: Path, env: dict[str, str]) -> tuple[int, 
     """Run a shell line whose output is a terminal, as a person's is; bounded in time."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        ["sh", "-c", line], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
+        ["sh", "-c", line],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
     )
     os.close(theirs)
     said, deadline = b"", time.monotonic() + LINE_S
@@ -58,7 +65,8 @@ def run_on_terminal(line: str, *, cwd: Path, env: dict[str, str]) -> tuple[int, 
     try:
         return process.wait(max(0.1, deadline - time.monotonic())), said.decode("utf-8", "replace")
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         return -1, said.decode("utf-8", "replace") + f"\n(not done after {LINE_S:g} s)"
 
 

@@ -91,15 +91,15 @@ async def go_home(pilot: Pilot[None]) -> None:
     await settle(pilot)
 
 
-async def test_a_few_keys_lead_to_every_screen_and_back() -> None:
+@pytest.mark.parametrize("keys", WAYS)
+async def test_a_few_keys_lead_to_every_screen_and_back(keys: str) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        for keys, screen in WAYS.items():
-            await pilot.press(*keys.split())
-            await settle(pilot)
-            assert type(app.screen) is screen, keys
-            await go_home(pilot)
+        await pilot.press(*keys.split())
+        await settle(pilot)
+        assert type(app.screen) is WAYS[keys]
+        await go_home(pilot)
 
 
 ACTIONS: dict[str, list[Action]] = {
