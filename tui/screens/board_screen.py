@@ -33,7 +33,6 @@ class BoardScreen(Screen[None]):
     ]
     HELP_TITLE = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual declares it without ClassVar
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012 - likewise
 
     moment: reactive[Moment | None] = reactive(None, init=False, repaint=False)
     _filtered_from: Widget | None = None

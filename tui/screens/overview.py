@@ -19,6 +19,12 @@ from tui.screens.board_screen import BoardScreen
 from tui.widgets.board_table import BoardTable
 
 LATEST = 40
+AROUND = 4
+"""Lines that headline, problem, tabs and keys take."""
+FRAME = 2
+"""Lines that a table takes beside its rows."""
+LEAST = 2
+"""Events that are worth a table."""
 
 _TABLE_OF_ACTION = {"drain": "nodes", "undrain": "nodes", "remove": "cameras"}
 
@@ -45,10 +51,21 @@ class OverviewScreen(BoardScreen):
         assessment = moment.assessment
         if assessment is None:
             return
-        self.query_one("#nodes", BoardTable).board = node_rows(assessment)
-        self.query_one("#cameras", BoardTable).board = camera_rows(assessment)
-        self.query_one("#models", BoardTable).board = model_rows(assessment)
+        tables = {
+            "#nodes": node_rows(assessment),
+            "#cameras": camera_rows(assessment),
+            "#models": model_rows(assessment),
+        }
+        for where, rows in tables.items():
+            self.query_one(where, BoardTable).board = rows
         self.query_one("#latest", BoardTable).board = log_rows(moment.board.log[-LATEST:])
+        taken = AROUND + sum(FRAME + max(1, len(rows)) for rows in tables.values())
+        self.set_class(taken + FRAME + LEAST <= self.size.height, "-roomy")
+
+    def on_resize(self) -> None:
+        """See whether there is room for events now."""
+        if self.moment:
+            self.show(self.moment)
 
     def on_descendant_focus(self, _event: DescendantFocus) -> None:
         """Offer the keys of the table that has the cursor."""

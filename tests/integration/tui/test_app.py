@@ -30,6 +30,7 @@ from tui.updates import Connecting, Lost, PictureTaken, ResultsTaken, StatusTake
 from tui.widgets.board_table import BoardTable
 from tui.widgets.key_strip import KeyStrip
 from tui.widgets.picture_view import PictureView
+from wire.status import ClusterStatus
 
 SIZE = (80, 24)
 
@@ -216,6 +217,21 @@ async def test_the_cursor_goes_back_from_a_filter_to_the_table_that_it_came_from
         await settle(pilot)
         assert app.focused is cameras
         assert len(cameras.shown) == 2
+
+
+@pytest.mark.parametrize(("status", "room"), [(healthy(), True), (large_status(20, 30), False)], ids=["few", "many"])
+async def test_eighty_by_twenty_four_shows_the_latest_events_where_the_tables_leave_room(
+    *, status: ClusterStatus, room: bool
+) -> None:
+    app = make_app(Connecting(WHERE), StatusTaken(status))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert app.screen.query_one("#latest").display is room
+        for name in ("#nodes", "#cameras", "#models"):
+            assert app.screen.query_one(name).region.bottom < SIZE[1]
+        await pilot.resize_terminal(80, 70)
+        await settle(pilot)
+        assert app.screen.query_one("#latest").display
 
 
 async def test_a_click_on_a_key_presses_it() -> None:
