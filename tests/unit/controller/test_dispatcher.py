@@ -241,6 +241,23 @@ def test_a_cancelled_waiter_loses_no_slot() -> None:
     run_virtually(main())
 
 
+def test_a_slot_goes_past_a_waiter_that_is_cancelled_to_the_next_one() -> None:
+    async def main() -> None:
+        bench = Bench(SimulatedNode("a", 0.1))
+        held = [await bench.pool.reserve(MODEL, within=0.0) for _ in range(SLOTS)]
+        leaving, staying = (asyncio.create_task(bench.pool.reserve(MODEL, within=9.0)) for _ in range(2))
+        await asyncio.sleep(0)
+        assert held[0] is not None
+        leaving.cancel()  # has not left the line yet ...
+        bench.pool.release(held[0])  # ... when it would be its turn
+        assert await asyncio.wait_for(staying, 1.0) is not None
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert bench.pool.waiting == 0
+
+    run_virtually(main())
+
+
 faults = st.lists(st.sampled_from([None, None, None, "gone", "broken", "draining", "bad_image", "silent"]), max_size=12)
 node_sets = st.lists(st.tuples(st.floats(0.005, 1.0), faults), min_size=1, max_size=4)
 arrivals = st.lists(st.tuples(st.floats(0, 0.3), st.floats(0.05, 5.0)), min_size=1, max_size=30)
