@@ -8,6 +8,7 @@ more than all that the frame is put through on its way: what came of it is heard
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -57,23 +58,31 @@ End = Callable[[Finished | BaseException], None]
 """Is told, in the thread that did the frame, what came of it. Must not raise."""
 
 
+Step = tuple[Servable, Work, End]
+
+
 class Pipeline:
-    """Runs frames, at most :data:`IN_FLIGHT` at a time, in the order of their coming."""
+    """Runs frames, at most :data:`IN_FLIGHT` at a time, in the order of their coming.
+
+    Each thread waits at a queue of its own: a frame that comes to a queue of both wakes both, one of them for nothing.
+    """
 
     def __init__(self) -> None:
-        self._frames: SimpleQueue[tuple[Servable, Work, End] | None] = SimpleQueue()
-        for number in range(IN_FLIGHT):
-            Thread(target=self._work_off, name=f"frames-{number}", daemon=True).start()
-        self._runtime = Lock()  # held while a model runs
-        self._counting = Lock()
+        self._lock = Lock()  # of all that follows but the queues
+        self._backlog: deque[Step] = deque()
+        self._idle: list[SimpleQueue[Step | None]] = []  # the threads that wait; who began to last is taken first
         self.in_flight = 0
         self._busy_s = 0.0
         self._busy_since = 0.0
+        self._runtime = Lock()  # held while a model runs
+        self._queues: tuple[SimpleQueue[Step | None], ...] = tuple(SimpleQueue() for _ in range(IN_FLIGHT))
+        for number, queue in enumerate(self._queues):
+            Thread(target=self._work_off, args=(queue,), name=f"frames-{number}", daemon=True).start()
 
     @property
     def busy_s(self) -> float:
         """Seconds so far with a frame in the pipeline. Over frames this is what one takes, however many overlap."""
-        with self._counting:
+        with self._lock:
             return self._busy_s + (time.monotonic() - self._busy_since if self.in_flight else 0.0)
 
     def begin(self, servable: Servable, work: Work, end: End) -> None:
@@ -82,46 +91,56 @@ class Pipeline:
         Or which error: DeadlineExceededError where it waited too long and was not run, ModelkitError where the payload
         or an output cannot be used, or the backend's.
         """
-        self._frames.put((servable, work, end))
+        step = servable, work, end
+        with self._lock:
+            if not self._idle:
+                self._backlog.append(step)
+                return
+            queue = self._idle.pop()
+        queue.put(step)
 
     def close(self) -> None:
         """Let the threads end; one that is stuck is left behind."""
-        for _ in range(IN_FLIGHT):
-            self._frames.put(None)
+        for queue in self._queues:
+            queue.put(None)
 
-    def _work_off(self) -> None:
-        while self._take_next():
+    def _work_off(self, queue: SimpleQueue[Step | None]) -> None:
+        while self._take_next(queue):
             pass  # and nothing of the frame before is kept while the next one is waited for
 
-    def _take_next(self) -> bool:
+    def _take_next(self, queue: SimpleQueue[Step | None]) -> bool:
         """Do a frame in this thread; False when there are to be no more."""
-        frame = self._frames.get()
-        if frame is None:
+        with self._lock:
+            step = self._backlog.popleft() if self._backlog else None
+            if step is None:
+                self._idle.append(queue)
+        step = step or queue.get()
+        if step is None:
             return False
-        servable, work, end = frame
+        servable, work, end = step
         self._enter()
         found = self._try(servable, work)
         self._leave()
         end(found)
         return True
 
-    def _try(self, servable: Servable, work: Work) -> Finished | BaseException:
-        try:
-            return self._do(servable, work)
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the frame gets it
-            return error
-
     def _enter(self) -> None:
-        with self._counting:
+        with self._lock:
             if not self.in_flight:
                 self._busy_since = time.monotonic()
             self.in_flight += 1
 
     def _leave(self) -> None:
-        with self._counting:
+        with self._lock:
             self.in_flight -= 1
             if not self.in_flight:
                 self._busy_s += time.monotonic() - self._busy_since
+
+    def _try(self, servable: Servable, work: Work) -> Finished | BaseException:
+        try:
+            return self._do(servable, work)
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the frame gets it
+            return error
 
     def _do(self, servable: Servable, work: Work) -> Finished:
         begun = time.monotonic()
