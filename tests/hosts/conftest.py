@@ -58,6 +58,7 @@ class Bed:
     state: Path
     tree: Path  # a copy of the sources, so that the release does not change under the tests
     library: Path
+    nodes: tuple[str, ...] = NODES
 
     @property
     def access(self) -> Path:
@@ -79,10 +80,10 @@ class Bed:
             "LC_ALL": "C.UTF-8",
         }
 
-    def run(self, *command: str, within: float = 60.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, within: float = 60.0, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
         """Run a command on the control host."""
         return subprocess.run(
-            self._enter(*command), cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=within,
+            self._enter(*command), cwd=cwd, env=self.environment, capture_output=True, text=True, timeout=within,
             check=False,
         )  # fmt: skip
 
@@ -95,20 +96,13 @@ class Bed:
     def play(self, book: str, *options: str, within: float = PLAY_S, tree: Path | None = None) -> Play:
         """Run a playbook."""
         settings = {
+            "bramble_python": sys.executable,
             "release_source": str(tree or self.tree),
-            "release_python": sys.executable,
             "release_bundles": str(bundles()),
             "models_library": str(self.library),
-            "models_python": sys.executable,
-            "operator_python": sys.executable,
-            "edge_agent_python": sys.executable,
-            "access_python": sys.executable,
-            "controller_python": sys.executable,
         }
         words = (str(find_ansible()), "--inventory", "inventory/local", book, "--extra-vars", json.dumps(settings))
-        done = self.run(*words, *options, within=within)
-        changed = {found[1]: int(found[3]) for found in _RECAP.finditer(done.stdout)}
-        return Play(done.returncode, done.stdout + done.stderr, changed)
+        return read_play(self.run(*words, *options, within=within))
 
     def bramble(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the operator's command."""
@@ -140,10 +134,10 @@ class Bed:
             yield (line.rstrip("\n") for line in process.stdout)
 
     @contextmanager
-    def start(self, *command: str) -> Iterator[subprocess.Popen[str]]:
+    def start(self, *command: str, cwd: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
         """Run a command on the control host for the time of a ``with``; its input and output are yours."""
         with subprocess.Popen(
-            self._enter(*command), cwd=ROOT, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            self._enter(*command), cwd=cwd, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True,
         ) as process:  # fmt: skip
             try:
@@ -161,6 +155,12 @@ class Bed:
         readable, _, _ = select.select([self.process.stdout], [], [], BOOT_S)
         answer = self.process.stdout.readline() if readable else "nothing"
         assert answer == "done\n", f"the bed was told {order!r} and answered {answer!r}"
+
+
+def read_play(done: subprocess.CompletedProcess[str]) -> Play:
+    """Return what ansible said of its run."""
+    changed = {found[1]: int(found[3]) for found in _RECAP.finditer(done.stdout)}
+    return Play(done.returncode, done.stdout + done.stderr, changed)
 
 
 def wait_for(what: str, check: Callable[[], bool]) -> None:
@@ -199,6 +199,15 @@ def build_bundles(tree: Path, kinds: Sequence[str] = TARGETS) -> None:
     command = [sys.executable, str(builder), "--root", str(tree), "--out", str(bundles()), *targets]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_S, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def make_later_release(bed: Bed, directory: Path, what: str, kinds: Sequence[str] = TARGETS) -> Path:
+    """Return sources that differ from those the bed runs, with bundles of them built."""
+    tree = directory / "tree"
+    shutil.copytree(bed.tree, tree)
+    (tree / "edge_agent/__init__.py").write_text(f'"""{what}"""\n')
+    build_bundles(tree, kinds)
+    return tree
 
 
 def copy_sources(to: Path) -> Path:

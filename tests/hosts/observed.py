@@ -21,10 +21,21 @@ find /etc /opt /srv /usr/local /var/lib /var/cache /var/log /home -xdev \
 getent passwd; getent group
 systemctl list-unit-files --no-legend --no-pager | grep -v transient | sort
 ss -Hltn | awk "{print \$4}" | sort'"""
+# Prints when the last connection of an address to the server was gone, once there was one.
+CONNECTIONS = r"""python3 -c '
+import subprocess, time
+def connected():
+    return subprocess.run(["ss", "-Htn", "state", "established", "sport = :4222 and dst = {address}"],
+                          capture_output=True, check=True).stdout
+assert connected()
+print("there", flush=True)
+while connected():
+    time.sleep(0.02)
+print(time.time(), flush=True)'"""
 
 
 def take_snapshot(bed: Bed) -> dict[str, set[str]]:
-    return {node: set(bed.ssh(node, SNAPSHOT).splitlines()) for node in NODES}
+    return {node: set(bed.ssh(node, SNAPSHOT).splitlines()) for node in bed.nodes}
 
 
 def find_differences(bed: Bed, before: dict[str, set[str]]) -> dict[str, list[str]]:
@@ -33,7 +44,7 @@ def find_differences(bed: Bed, before: dict[str, set[str]]) -> dict[str, list[st
     return {
         node: [f"+ {line}" for line in sorted(after[node] - before[node])]
         + [f"- {line}" for line in sorted(before[node] - after[node])]
-        for node in NODES
+        for node in bed.nodes
     }
 
 

@@ -9,9 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.conftest import NODES, PYTHON, ROOT, Bed, Play, build_bundles, node_address, wait_for
+from tests.hosts.conftest import (
+    NODES,
+    PYTHON,
+    ROOT,
+    Bed,
+    Play,
+    build_bundles,
+    make_later_release,
+    node_address,
+    wait_for,
+)
 from tests.hosts.meanwhile import play_under_traffic, submit_jobs, wait_for_jobs
 from tests.hosts.observed import (
+    CONNECTIONS,
     collect_secrets,
     find_differences,
     find_live,
@@ -40,17 +51,6 @@ KERNEL_SIDE = r"""sh -c '
 ss -Hltn | awk "{print \$4}" | sort
 cat /sys/fs/cgroup/cgroup.subtree_control; ls -d /sys/fs/cgroup/kube*
 sysctl --all --pattern "^(vm.swappiness|net.ipv4.ip_forward|net.bridge)"; ls /etc/sysctl.d'"""
-# Prints when the last connection of an address to the server was gone, once there was one.
-CONNECTIONS = r"""python3 -c '
-import subprocess, time
-def connected():
-    return subprocess.run(["ss", "-Htn", "state", "established", "sport = :4222 and dst = {address}"],
-                          capture_output=True, check=True).stdout
-assert connected()
-print("there", flush=True)
-while connected():
-    time.sleep(0.02)
-print(time.time(), flush=True)'"""
 NOTHING = dict.fromkeys(NODES, 0)
 # What a lone controller's own restart may cost: nobody took a picture, and it is asked about again.
 UNTAKEN = {"NoRespondersError"}
@@ -323,15 +323,6 @@ def test_a_deployment_puts_the_programs_on_every_host_and_on_the_record_once(bed
 
     assert again.changed == NOTHING, again.output[-6000:]
     assert len(read_record(bed, "deploy.release")) == noted
-
-
-def make_later_release(bed: Bed, directory: Path, what: str) -> Path:
-    """Return sources that differ from those the bed runs, with bundles of them built."""
-    tree = directory / "tree"
-    shutil.copytree(bed.tree, tree)
-    (tree / "edge_agent/__init__.py").write_text(f'"""{what}"""\n')
-    build_bundles(tree)
-    return tree
 
 
 def find_releases(bed: Bed) -> dict[str, str]:

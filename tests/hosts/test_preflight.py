@@ -57,6 +57,18 @@ def test_hosts_that_lack_something_are_refused_with_the_remedy_and_left_alone(be
     assert find_differences(bed, before) == {node: [] for node in NODES}
 
 
+def test_an_inventory_that_makes_no_cluster_is_refused_before_any_host_is_touched(bed: Bed, tmp_path: Path) -> None:
+    before = take_snapshot(bed)
+    two = tmp_path / "two.yml"
+    two.write_text("bramble: {children: {brokers: {hosts: {node2: }}}}\n")
+
+    play = bed.play("site.yml", "--inventory", str(two))
+
+    assert play.code != 0
+    assert "There are 2 hosts in brokers" in " ".join(play.output.split())
+    assert find_differences(bed, before) == {node: [] for node in NODES}
+
+
 def test_a_32_bit_host_is_refused_with_the_reason(bed: Bed) -> None:
     """The kernel itself tells everything under sshd that the machine is a 32-bit one."""
     bed.ssh("node2", "mkdir -p /run/systemd/system/ssh.service.d")

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -371,3 +372,44 @@ def test_the_collections_playbooks_are_called_by_name(tmp_path: Path) -> None:
     run("ansible-galaxy", "collection", "install", "--offline", built)
     names = [f"bramble_edge.bramble.{path.stem}" for path in sorted((ROOT / "playbooks").glob("*.yml"))]
     run("ansible-playbook", "--syntax-check", "--inventory", ROOT / "inventory/example", *names)
+
+
+INVENTORY = """
+bramble:
+  vars: {{ansible_connection: local, ansible_become: false, ansible_python_interpreter: {python}}}
+  children:
+    brokers: {{hosts: {{{brokers}: }}}}
+    controllers: {{hosts: {{here: }}}}
+    agents:
+      hosts: {{here: , there: , away: {{ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: {port}}}}}
+"""
+
+
+def play_in_part(directory: Path, brokers: str) -> tuple[int, str]:
+    """Run what site.yml does whatever is asked of it, with one host that does not answer; nothing is changed."""
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        text = INVENTORY.format(python=sys.executable, brokers=brokers, port=taken.getsockname()[1])
+        (directory / "hosts.yml").write_text(text)
+        command = [find_ansible(), "--inventory", directory / "hosts.yml", "site.yml", "--tags", "nothing_else"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, " ".join(done.stdout.split())
+
+
+def test_a_host_that_does_not_answer_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    code, said = play_in_part(tmp_path, brokers="here")
+
+    assert code != 0
+    assert "Left out, for the reason above: away. The others go on." in said
+    assert "with --limit away" in said
+    assert "TASK [edge_agent" in said
+    assert "TASK [models" in said
+
+
+def test_without_its_server_a_run_ends_before_the_programs_and_says_why(tmp_path: Path) -> None:
+    code, said = play_in_part(tmp_path, brokers="away")
+
+    assert code != 0
+    assert "The rest needs every server and one controller: away failed above." in said
+    assert "TASK [controller" not in said
+    assert "TASK [edge_agent" not in said

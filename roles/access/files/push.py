@@ -4,7 +4,8 @@
     python push.py --access DIR [--leaf URL]... [--check]
 
 (``--leaf``: a server of another site, which hears of it from nobody else; noted for ``bramble access``)
-prints ``{"changed": true}`` where they went by another one until now; with ``--check`` they still do.
+prints ``{"changed": true, "untold": []}`` where they went by another one until now; with ``--check`` they still do.
+``untold`` says of each leaf that could not be told why; the others were.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from cli.access.authority import Authority
 from cli.access.enforce import push_account
 from wire.bus import Link
 from wire.context import Context
-from wire.errors import BrambleError
+from wire.errors import BrambleError, BusError
+from wire.redact import redact_url
 
 ASK_S = 5.0
 
@@ -40,11 +42,22 @@ async def push(authority: Authority, url: str, *, check: bool) -> bool:
     return changed
 
 
-async def push_everywhere(authority: Authority, leaves: Sequence[str], *, check: bool) -> bool:
-    """Push to the servers and to those of other sites; tell whether any went by another account."""
+async def push_everywhere(authority: Authority, leaves: Sequence[str], *, check: bool) -> dict[str, object]:
+    """Push to the servers and to those of other sites; return whether any went by another account, and who is away.
+
+    Raises:
+        BrambleError: the cluster's own servers could not be told.
+
+    """
     if not check and {*leaves} != {*authority.record.leaves}:
         authority.keep_leaves(leaves)
-    return any([await push(authority, url, check=check) for url in (authority.record.url, *leaves)])
+    changed, untold = await push(authority, authority.record.url, check=check), []
+    for url in leaves:
+        try:
+            changed |= await push(authority, url, check=check)
+        except BusError as error:
+            untold.append(f"{redact_url(url)}: {error.message}")
+    return {"changed": changed, "untold": untold}
 
 
 def main() -> None:
@@ -55,10 +68,10 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="change nothing, only tell what would be")
     found = parser.parse_args()
     try:
-        changed = asyncio.run(push_everywhere(Authority.open(found.access), found.leaf, check=found.check))
+        done = asyncio.run(push_everywhere(Authority.open(found.access), found.leaf, check=found.check))
     except BrambleError as error:
         sys.exit(f"error: {error}\nremedy: {error.remedy or 'are the servers up?'}")
-    print(json.dumps({"changed": changed}))  # noqa: T201 - the answer
+    print(json.dumps(done))  # noqa: T201 - the answer
 
 
 if __name__ == "__main__":

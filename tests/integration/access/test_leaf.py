@@ -307,6 +307,28 @@ async def test_a_leaf_that_is_away_keeps_nobody_else_from_hearing_who_is_shut_ou
     sites.authority.keep_leaves([sites.leaf.url])
 
 
+async def test_the_playbooks_push_tells_who_can_be_told_and_says_who_could_not(sites: Sites) -> None:
+    [port] = find_ports(1)
+    away = f"tls://127.0.0.1:{port}"
+    context = sites.let_in("tom", Role.VIEWER, sites.leaf)
+    sites.authority.revoke("tom")
+    command = [sys.executable, "-P", ROOT / "roles/access/files/push.py", "--access", sites.authority.directory]
+
+    done = await asyncio.to_thread(
+        subprocess.run, [*command, "--leaf", away, "--leaf", sites.leaf.url],
+        capture_output=True, text=True, timeout=WAIT_S, check=True,
+    )  # fmt: skip
+
+    answer = json.loads(done.stdout)
+    assert answer["changed"]
+    assert [words.partition(": ")[0] for words in answer["untold"]] == [away]
+    assert {*Authority.open(sites.authority.directory).record.leaves} == {away, sites.leaf.url}
+    with pytest.raises(NotAuthorisedError):
+        async with Bus.connect(context, name="tom"):
+            pass
+    sites.authority.keep_leaves([sites.leaf.url])
+
+
 # The last one: there is no second site any more after it.
 async def test_a_leaf_that_is_shut_out_is_cut_off(sites: Sites) -> None:
     sites.authority.revoke("leaf-attic")
