@@ -25,7 +25,7 @@ from cli.library import fetch_clip, open_library
 from tests.cameras_testing.mjpeg_camera import MjpegCamera
 from tests.e2e.local_process import LocalProcess, start_local_process
 from tui.record import record
-from tui.recording import Record, StatusRecord, write_recording
+from tui.recording import LogsRecord, Record, StatusRecord, write_recording
 from wire.status import NodeStatus
 
 SECONDS = 90.0
@@ -108,13 +108,19 @@ async def play(local: LocalProcess, camera: MjpegCamera, pictures: Path) -> None
 
 
 def share_load(records: Sequence[Record]) -> list[Record]:
-    """Give each node its own load instead of the machine's: how many of its frames were in work, on average."""
+    """Give each node its own load instead of the machine's: how many of its frames were in work, on average.
+
+    What is told of the machine's load goes with it.
+    """
     busy: dict[tuple[str, str], list[tuple[float, float]]] = {}  # of a node's session: when it had been busy how long
     shared: list[Record] = []
     for each in records:
         if isinstance(each, StatusRecord):
             nodes = tuple(_own_load(node, busy) for node in each.status.nodes)
             each = replace(each, status=replace(each.status, nodes=nodes))  # noqa: PLW2901 - the same record, mended
+        if isinstance(each, LogsRecord):
+            lines = tuple(told for told in each.lines if told.line.fields.get("check") != "load")
+            each = replace(each, lines=lines)  # noqa: PLW2901 - likewise
         shared.append(each)
     return shared
 

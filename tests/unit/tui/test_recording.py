@@ -31,6 +31,7 @@ from tui.recording import (
     write_recording,
 )
 from tui.replay import Replay, draw_findings
+from tui.severity import assess, judge_cluster
 from tui.state import Dashboard, fold
 from tui.updates import (
     Connecting,
@@ -47,7 +48,7 @@ from tui.updates import (
     Wants,
 )
 from wire.errors import BadRequestError
-from wire.log_lines import Mute
+from wire.log_lines import LogLevel, Mute
 from wire.messages import Event
 
 EVENT = Event(at=AT, kind="blind", text="gone")
@@ -232,8 +233,9 @@ async def test_nothing_recorded_can_be_changed() -> None:
         await Replay(RECORDS).act(Drain("node-1"))
 
 
-def test_the_session_that_comes_with_the_dashboard_shows_a_node_a_camera_and_a_drain() -> None:
+def test_the_session_that_comes_with_the_dashboard_shows_a_node_a_camera_a_drain_and_logs() -> None:
     replay, board = Replay(load_demo()), Dashboard()
+    replay.want(Wants(logs=""))
     for record in load_demo():
         for update in replay.play(record):
             board = fold(board, update, record.t)
@@ -243,3 +245,12 @@ def test_the_session_that_comes_with_the_dashboard_shows_a_node_a_camera_and_a_d
     assert board.record
     assert len({each.controller for each in board.status.controllers}) == 2 if board.status else False
     assert len(board.points) > 60
+    assert {"node", "controller"} == {told.program.kind for told in board.lines}
+    assert {LogLevel.INFO, LogLevel.WARNING} <= {told.line.level for told in board.lines}
+    assert [told for told in board.lines if clean_lines([told]) != (told,)] == [], "all of them are clean"
+
+
+def test_the_session_begins_well() -> None:
+    first = load_demo()[0]
+    assert isinstance(first, StatusRecord)
+    assert judge_cluster(assess(first.status)).word == "OK"
