@@ -34,6 +34,7 @@ class Terminal:
     needs: tuple[str, ...]
     within: str = ""  # what runs the command in turn
     environment: tuple[tuple[str, str], ...] = ()
+    after: tuple[str, ...] = ()  # ends what would outlive it
 
 
 _XTERM = ("xterm", "-fa", "Monospace", "-fs", "11", "-tn", "xterm-256color", "-geometry", "110x36")
@@ -45,7 +46,11 @@ TERMINALS = (
     Terminal("xterm-80x24", (*_XTERM[:-1], "80x24", "-e"), ("xterm",)),
     Terminal("xterm-no-colour", (*_XTERM, "-e"), ("xterm",), environment=(("NO_COLOR", "1"),)),
     Terminal(
-        "tmux-in-xterm", (*_XTERM, "-ti", "vt340", "-e"), ("xterm", "tmux"), "tmux -L bramble-look -f /dev/null new"
+        "tmux-in-xterm",
+        (*_XTERM, "-ti", "vt340", "-e"),
+        ("xterm", "tmux"),
+        within="tmux -L bramble-look -f /dev/null new",
+        after=("tmux", "-L", "bramble-look", "kill-server"),
     ),
 )
 STEPS = (
@@ -91,6 +96,8 @@ def show(terminal: Terminal, folder: Path) -> None:
         finally:
             process.terminate()
             process.wait()
+            if terminal.after:
+                subprocess.run(terminal.after, stderr=subprocess.DEVNULL, check=False)
 
 
 def take(environment: dict[str, str], file: Path) -> None:
