@@ -19,7 +19,7 @@ ROLES = Path(__file__).parent
 PAGE = ROLES.parent / "docs" / "roles.md"
 ORDER = (
     "node_base", "release", "access", "nats_server", "controller", "accelerator", "edge_agent", "operator", "models",
-    "notifier", "observability",
+    "notifier", "witness", "observability",
 )  # fmt: skip
 _HEAD = """# The roles
 
