@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 INSTALL_S = 900
 IMPORTS = {
     "agent": "edge_agent.agent, ai_edge_litert.interpreter",
-    "broker": "wire",
+    "broker": "wire, witness.__main__",
     "controller": "controller.controller",
     "notify": "notifier.mqtt, notifier.notifier",
     "traces": "controller.tracing.otlp",
