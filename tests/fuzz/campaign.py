@@ -16,6 +16,8 @@ from tests.fuzz.parsers import Parser
 SLOW_S = 1.0
 """Of processor time for one input of at most 64 KiB; more is a way to keep a program busy."""
 HANG_S = 30.0
+START_S = 60.0
+"""A child has to import what it attacks first, which a busy machine takes seconds for."""
 MEMORY_BYTES = 4 << 30
 WATCH_S = 0.2
 WORST = 10  # failures that are told; the rest is counted
@@ -60,28 +62,29 @@ def attack(
     context = multiprocessing.get_context("spawn")
     outcome, started, first = Outcome(parser.name, inputs), time.monotonic(), 0
     while first < inputs and len(outcome.failures) < WORST:
-        at = context.Value("q", first, lock=False)
+        at = context.Value("q", first - 1, lock=False)  # it has not begun
         ours, theirs = context.Pipe(duplex=False)
         child = context.Process(target=_throw, args=(Task(parser, seed, first, inputs), at, theirs), daemon=True)
         child.start()
         theirs.close()
-        seen, moved, hung = first, time.monotonic(), False
+        seen, moved, hung = at.value, time.monotonic(), False
         while child.is_alive() and not hung:
             child.join(WATCH_S)
             _collect(ours, outcome)
-            say(at.value)
+            say(max(first, at.value))
             if at.value != seen:
                 seen, moved = at.value, time.monotonic()
-            hung = time.monotonic() - moved > hang_s
+            hung = time.monotonic() - moved > (hang_s if seen >= first else START_S)
         if hung:
             child.kill()
         child.join()
         _collect(ours, outcome)
         ours.close()
+        reached = max(first, at.value)
         if child.exitcode:
             what = f"hangs for {hang_s:g} s" if hung else f"ends the process with {child.exitcode}"
-            outcome.failures.append(Failure(at.value, what))
-        first = at.value + 1 if child.exitcode else inputs
+            outcome.failures.append(Failure(reached, what))
+        first = reached + 1 if child.exitcode else inputs
     outcome.seconds = time.monotonic() - started
     return outcome
 
