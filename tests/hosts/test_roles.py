@@ -309,6 +309,13 @@ def test_a_cameras_password_is_in_no_output_of_a_run_that_tells_everything_and_f
     assert "T0P-S3CRET" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    "unit", sorted(ROOT.glob("roles/*/templates/bramble-*.service.j2")), ids=lambda unit: unit.stem
+)
+def test_no_unit_leaves_a_core_file_with_what_it_had_in_memory(unit: Path) -> None:
+    assert "\nLimitCORE=0\n" in unit.read_text()
+
+
 def list_kubernetes(path: Path) -> subprocess.CompletedProcess[str]:
     command = [find_ansible().parent / "ansible-inventory", "-i", ROOT / "inventory/kubernetes/nodes.py", "--list"]
     environment = os.environ | {"BRAMBLE_KUBERNETES_NODES": str(path)}
