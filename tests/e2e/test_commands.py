@@ -38,7 +38,7 @@ def test_no_secret_is_in_the_arguments_or_the_environment_of_any_process(simulat
     directory = Path(simulated.told["context"]).parent
     files = [*directory.glob("*.creds"), *Path(simulated.told["access"]).glob("*.nk")]
     secrets = {word for file in files for word in file.read_text().split() if re.fullmatch("S[OAU][A-Z2-7]{56}", word)}
-    assert len(secrets) == 5 + 9  # the operator, the controller and three nodes; and what signs
+    assert len(secrets) == 5 + 10  # the operator, the controller and three nodes; and what signs
     for process in simulated.descendants():
         told = " ".join([*process.cmdline(), *process.environ().values()])
         assert not [secret for secret in secrets if secret in told]
