@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.conftest import NODES, ROOT, STOP_S, Bed, Play, build_bundles, bundles, node_address, read_play
-from tests.hosts.observed import find_differences, take_snapshot
+from tests.hosts.conftest import NODES, ROOT, STOP_S, Bed, Play, build_bundles, node_address, read_play
 from tests.hosts.traffic import PICTURE
 
 pytestmark = [pytest.mark.hosts, pytest.mark.thorough, pytest.mark.timeout(900)]
@@ -21,7 +20,6 @@ PAGE = ROOT / "docs/provision.md"
 HOSTS = ("pi-1", "pi-2", "pi-3")
 ADDRESSES = {f"10.0.0.{10 + number}": node_address(f"node{number}") for number in range(1, len(NODES) + 1)}
 NOTHING = dict.fromkeys(HOSTS, 0)
-PHASES = ("preflight", "install", "configure", "run")
 MAKE_OPS = """sh -c '
 useradd --create-home --shell /bin/sh ops && echo ops:right | chpasswd && echo "ops ALL=(ALL) ALL" > /etc/sudoers.d/ops
 cp -r /home/pi/.ssh /home/ops/ && chown -R ops:ops /home/ops/.ssh'"""
@@ -95,13 +93,7 @@ def commands() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def before(bed: Bed) -> dict[str, set[str]]:
-    return take_snapshot(bed)
-
-
-@pytest.fixture(scope="module")
-def installed(stranger: Stranger, commands: dict[str, str], before: dict[str, set[str]]) -> Play:
-    assert set(before) == set(NODES)
+def installed(stranger: Stranger, commands: dict[str, str]) -> Play:
     copied = stranger.type(commands["copy"])
     assert copied.code == 0, copied.output
     hosts = stranger.tree / "inventory/mine/hosts.yml"
@@ -260,27 +252,6 @@ def test_the_collection_says_what_it_lacks_where_its_programs_are_not_installed(
     assert play.code != 0
     said = " ".join(play.output.split())
     assert f"Remedy: `make ansible` in {collection / 'collections' / COLLECTION}, or set bramble_python" in said
-
-
-@pytest.mark.usefixtures("installed")
-def test_the_collection_brings_bare_hosts_up_phase_by_phase_from_another_directory(
-    bed: Bed, stranger: Stranger, collection: Path, commands: dict[str, str], before: dict[str, set[str]]
-) -> None:
-    settings = json.dumps({"bramble_python": str(ROOT / ".venv/bin/python"), "release_bundles": str(bundles())})
-    own = ("--extra-vars", f"'{settings}'")
-    run_collection(stranger, collection, "reset", "--extra-vars", "reset_confirm=yes").expect_success()
-    assert find_differences(bed, before) == {node: [] for node in NODES}
-
-    run_collection(stranger, collection, "site", "--check", "--diff", *own).expect_success()
-    for phase in PHASES:
-        run_collection(stranger, collection, "site", "--tags", phase, *own).expect_success()
-
-    assert run_collection(stranger, collection, "verify", *own).expect_success()
-    for phase in PHASES:
-        again = run_collection(stranger, collection, "site", "--tags", phase, *own).expect_success()
-        assert {host: again.changed[host] for host in HOSTS} == NOTHING, again.output[-6000:]
-    whole = stranger.type(commands["enter"], commands["site"]).expect_success()
-    assert {host: whole.changed[host] for host in HOSTS} == NOTHING, whole.output[-6000:]
 
 
 def run_collection(stranger: Stranger, collection: Path, book: str, *options: str) -> Play:
