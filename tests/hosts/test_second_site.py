@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from cli.access.certificates import create_ca
 from tests.hosts.bed import find_leftovers
 from tests.hosts.conftest import (
     MORE_SERVERS,
@@ -82,6 +85,28 @@ def test_the_leaf_is_connected_to_one_of_the_three_servers_so_that_nothing_cross
     assert peer in {f"{node_address(node)}:7422" for node in NODES}
     results = bed.bramble("infer", str(PICTURE), "--model", "mobilenet_v2", "--context", "bed", "--json")
     assert len(results.stdout.splitlines()) == 1, results.stderr
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_leaf_that_trusts_another_authority_does_not_join_and_the_run_says_so(bed: Bed, tmp_path: Path) -> None:
+    trusting = {"nats_server_leaf_ca": str(create_ca(tmp_path, "elsewhere")), "nats_server_ready_s": 5}
+
+    play = bed.play("site.yml", *SITES, "--tags", "nats_server", "--extra-vars", json.dumps(trusting))
+
+    assert play.code != 0
+    said = " ".join(play.output.split())
+    assert "The leaf has not joined" in said
+    assert "unknown authority" in said
+    bed.play("site.yml", *SITES, "--tags", "nats_server").expect_success()
+    wait_for("the site is back", lambda: find_live(bed) == {*NODES, BEHIND})
+
+
+@pytest.mark.usefixtures("installed")
+def test_every_key_is_changed_and_both_sites_go_on(bed: Bed) -> None:
+    bed.play("playbooks/rotate.yml", *SITES).expect_success()
+
+    assert f"{BEHIND}: " in verify(bed)
+    assert [user["name"] for user in list_users(bed) if not user["revoked_at"]].count(f"leaf-{LEAF}") == 1
 
 
 # The last one: an agent of the second site is gone after it.
