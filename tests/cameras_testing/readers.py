@@ -15,8 +15,9 @@ def find_readers(of: psutil.Process | None = None) -> list[psutil.Process]:
 
 
 def find_zygotes(of: psutil.Process | None = None) -> list[psutil.Process]:
-    """What readers are forked from."""
-    return [each for each in _descend(of) if each.name() != READER_NAME and ZYGOTE in each.cmdline()]
+    """What readers are forked from; one that was forked this instant is called as they are, but is no child of ours."""
+    parent = of or psutil.Process()
+    return [each for each in _descend(parent) if ZYGOTE in each.cmdline() and each.ppid() == parent.pid]
 
 
 def _descend(of: psutil.Process | None) -> list[psutil.Process]:
