@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
-import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from modelkit.digest import sha256_file
 from wire.errors import InternalError, ModelRejectedError
-
-ABANDONED_S = 3600.0  # a half download this old belongs to nobody
 
 _log = logging.getLogger("bramble.agent")
 
@@ -74,7 +73,7 @@ class Cache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for part in self.folder.glob(".*.part"):
-                if time.time() - part.stat().st_mtime > ABANDONED_S:
+                if _is_abandoned(part):
                     part.unlink(missing_ok=True)
             if not os.access(self.folder, os.W_OK):
                 raise PermissionError(13, "not writable")
@@ -129,18 +128,12 @@ class Cache:
     async def _download(self, path: Path, digest: str, size: int, source: Source, keep: Collection[str]) -> Path:
         await asyncio.to_thread(self._make_room, size, keep)
         part = self.folder / f".{digest}.{os.getpid()}.part"
-        try:
-            await source.get_file(digest, part)
-            found = await asyncio.to_thread(sha256_file, part)
-            if found != digest:
-                raise ModelRejectedError(
-                    f"the artefact {digest[:12]} has the digest {found[:12]} ({part.stat().st_size} of {size} bytes)",
-                    remedy="push the model again with `bramble model push`",
-                )
-            await asyncio.to_thread(_sync, part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with _claim(part):
+            try:
+                await _fill(part, digest, size, source)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
         return path
 
     def _make_room(self, needed: int, keep: Collection[str]) -> None:
@@ -170,6 +163,35 @@ class Cache:
                 continue
             entries.append(Entry(path.name, found.st_size, found.st_mtime))
         return entries
+
+
+async def _fill(part: Path, digest: str, size: int, source: Source) -> None:
+    await source.get_file(digest, part)
+    found = await asyncio.to_thread(sha256_file, part)
+    if found != digest:
+        came = (await asyncio.to_thread(part.stat)).st_size
+        raise ModelRejectedError(
+            f"the artefact {digest[:12]} has the digest {found[:12]} ({came} of {size} bytes)",
+            remedy="push the model again with `bramble model push`",
+        )
+    await asyncio.to_thread(_sync, part)
+
+
+@contextmanager
+def _claim(part: Path) -> Iterator[None]:
+    """Hold a lock on a half download for as long as it is under way; it ends with its process, however that ends."""
+    with part.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_abandoned(part: Path) -> bool:
+    try:
+        with part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, FileNotFoundError):  # it is under way, or was just ended
+        return False
+    return True
 
 
 def _is_whole(path: Path, digest: str) -> bool:

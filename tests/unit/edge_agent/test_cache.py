@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.cache import ABANDONED_S, Cache, Entry, choose_evictions
+from edge_agent.cache import Cache, Entry, choose_evictions
 from modelkit.digest import sha256_bytes
 from wire.errors import InternalError, ModelRejectedError
 
@@ -92,15 +92,21 @@ async def test_a_proof_holds_for_its_circumstances_only(tmp_path: Path) -> None:
     assert not cache.is_proved("d" * 64, "1" * 64)
 
 
-def test_half_downloads_are_cleared_away_once_they_are_abandoned(tmp_path: Path) -> None:
+async def test_half_downloads_are_cleared_away_once_nobody_is_at_them(tmp_path: Path) -> None:
     cache = open_cache(tmp_path)
-    old, new = cache.folder / ".old.1.part", cache.folder / ".new.2.part"
-    old.touch()
-    new.touch()
-    then = old.stat().st_mtime - ABANDONED_S - 1
-    os.utime(old, (then, then))
-    cache.open()
-    assert names(cache) == {new.name}
+    (cache.folder / ".old.1.part").touch()
+    seen: list[set[str]] = []
+
+    class Watched(Blobs):
+        async def get_file(self, digest: str, path: Path, *, within: float = 120.0) -> None:
+            open_cache(tmp_path)  # another agent starts meanwhile
+            seen.append(names(cache))
+            await super().get_file(digest, path, within=within)
+
+    data = b"whole"
+    await cache.fetch(sha256_bytes(data), len(data), Watched({sha256_bytes(data): data}), keep=())
+    assert seen == [{f".{sha256_bytes(data)}.{os.getpid()}.part"}]
+    assert names(cache) == {sha256_bytes(data)}
 
 
 def test_a_cache_that_cannot_be_made_is_told_with_its_remedy(tmp_path: Path) -> None:
