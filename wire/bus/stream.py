@@ -325,6 +325,11 @@ def _typed(what: str) -> Iterator[None]:
             raise TakenError(f"{what}: {text}") from error
         if error.err_code == _NOT_STORED or error.err_code in _NO_STORAGE:
             raise FullError(f"{what}: {text}", remedy="try again later, or give the server more storage") from error
+        if isinstance(error, nats.js.errors.ServiceUnavailableError) and not error.description:
+            raise BusError(
+                f"{what}: JetStream is not available now",
+                remedy="try again: servers that look for a leader need some seconds",
+            ) from error
         raise BusError(f"{what}: {text}") from error
     except nats.js.errors.NoStreamResponseError as error:
         raise NoRespondersError(
