@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from wire import subjects
-from wire.bus import BlobStore, Bucket, Bus
+from wire.bus import SMALL_BYTES, BlobStore, Bucket, Bus
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Stores:
         return cls(
             config=await bus.bucket(subjects.CONFIG_BUCKET),
             assignments=await bus.bucket(subjects.ASSIGNMENTS_BUCKET),
-            leases=await bus.bucket(subjects.LEASES_BUCKET),
-            sight=await bus.bucket(subjects.SIGHT_BUCKET),
+            leases=await bus.bucket(subjects.LEASES_BUCKET, max_bytes=SMALL_BYTES),
+            sight=await bus.bucket(subjects.SIGHT_BUCKET, max_bytes=SMALL_BYTES),
             fences=await bus.bucket(subjects.FENCES_BUCKET),
             blobs=await bus.blobs(subjects.MODELS_STORE),
         )

@@ -47,6 +47,15 @@ class Claims:
         """Return a claim; one that nobody has ever made is free."""
         return self._known.get((duty, name)) or Claim(duty, name, ClaimRecord(), 0)
 
+    def forget(self, duty: str, name: str) -> None:
+        """Take it that there is no record of a claim any more."""
+        self._known.pop((duty, name), None)
+
+    def free(self, sightings: Sightings, own: Mapping[str, str]) -> Iterator[Claim]:
+        """Return the claims on record that nobody has; the arguments are those of :meth:`owner`."""
+        known = list(self._known.values())
+        return (each for each in known if self.owner(each.duty, each.name, sightings, own) is None)
+
     def of(self, session: str, duty: str) -> Iterator[Claim]:
         """Return what a session has."""
         return (each for each in self._known.values() if each.record.session == session and each.duty == duty)

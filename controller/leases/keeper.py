@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from secrets import token_hex
 
 import msgspec
 
 from controller.leases.claims import CAMERA, PLANNER, TASK, Claim, Claims
+from controller.leases.leftovers import Leftovers
 from controller.leases.session import Session, Swap
 from controller.leases.sharing import choose_planner, share_cameras
 from controller.leases.tenure import BEAT_S
@@ -63,6 +64,7 @@ class LeaseKeeper:
         self._clock = clock
         self._session = Session(controller, token_hex(8), place)
         self._claims = Claims()
+        self._leftovers = Leftovers()
         self._own: tuple[SessionRecord | None, int, float] = (None, 0, 0.0)  # record, revision, when first seen
         self._waited_for: frozenset[str] = frozenset()  # sessions of this name that may be another process's
         self._first_seen: dict[str, float] = {}  # by session
@@ -224,6 +226,7 @@ class LeaseKeeper:
                 await self._end_other(swap)
             if self.valid and self._cameras is not None:
                 await self._claim()
+                await self._tidy(self._cameras)
             self._look()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STEP_S):
@@ -244,6 +247,20 @@ class LeaseKeeper:
             if turn == self._controller or overdue:
                 record = ClaimRecord(controller=self._controller, session=self.session)
                 await self._write_claim(self._claims.get(duty, name), record)
+
+    async def _tidy(self, cameras: Collection[str]) -> None:
+        """Erase claims that are left over, as the controller that plans."""
+        if not self.plans:
+            return
+        free = self._claims.free(self._session.sightings, {self._controller: self.session})
+        for claim in self._leftovers.find(free, cameras, self._clock()):
+            try:
+                await self._bucket.erase(claim.key, claim.revision, within=SWAP_S)
+            except BusError as error:
+                _log.info("a claim was not erased", extra={"action": "tidy", "key": claim.key, "error": error.message})
+                self._leftovers = Leftovers()  # there is no hurry
+                return
+            self._claims.forget(claim.duty, claim.name)
 
     # --- reading and writing --------------------------------------------------------------------------------------
 
@@ -269,13 +286,16 @@ class LeaseKeeper:
         """Swap a record; where that is refused, read what is there instead.
 
         Raises:
-            LeasesGoneError: there is nothing where something was.
+            LeasesGoneError: there is nothing where a session was.
 
         """
         try:
             written = await self._bucket.swap(key, encode(record), revision, within=SWAP_S)
             if written is None:
                 entry = await self._bucket.read(key)
+                if entry is None and (claim := subjects.CLAIM_KEY.parse(key)):
+                    self._claims.forget(claim["duty"], claim["name"])  # erased as a leftover: the next try is its first
+                    return None
                 if entry is None:
                     raise LeasesGoneError(f"{key} has vanished from the bucket {self._bucket.name}")
                 self._take_entry(key, entry)

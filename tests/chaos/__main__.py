@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.chaos.cluster import open_local
 from tests.chaos.course import Course
 from tests.chaos.drill import DRILL, judge_drill
+from tests.chaos.elections import hear_elections
 from tests.chaos.load import MODEL
 from tests.chaos.report import to_html, to_markdown
 from tests.chaos.run import run
@@ -46,7 +47,8 @@ def main() -> int:
         parser.error(f"{Kind.KILL_LEADER.value!r} is a drill on three servers: say --count too")
     course = choose_drill(found, kinds[0]) if found.count else choose_mixture(found, kinds)
     opened = open_three_servers if kinds == (Kind.KILL_LEADER,) else open_local
-    record = asyncio.run(run(course, log=found.out / "cluster.log", say=say, opened=opened))
+    watch = hear_elections if opened is open_three_servers else None
+    record = asyncio.run(run(course, log=found.out / "cluster.log", say=say, opened=opened, watch=watch))
     findings = (*judge(record), *(judge_drill(record, kinds[0]) if found.count else ()))
     report = to_markdown(record, findings)
     (found.out / "report.md").write_text(report, "utf-8")

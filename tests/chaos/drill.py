@@ -19,6 +19,8 @@ DEADLINE_S = 3.0
 ELECTION_S = 15.0
 TIMER_S = 0.25  # by which timers on a loaded machine may be late
 LOOK_S = 0.25  # between two looks at the cluster's state
+JOB_STREAMS = ("jobs", "outcomes")  # what a job has to write to before it has ended
+CHANGE_STREAMS = ("KV_config", "audit")
 DRILL = Pace(look_every_s=LOOK_S, change_every_s=1.0)
 
 Measure = tuple[str, float, list[float]]
@@ -76,14 +78,26 @@ def _of_cut_controllers(record: Record) -> Iterator[Measure]:
 
 
 def _of_leader(record: Record) -> Iterator[Measure]:
-    """Frames go on meanwhile; what is stored waits for an election, which takes nats-server 4 to 9 s and more."""
+    """Frames go on meanwhile; what is stored waits for the servers' election, and the time after it is ours."""
     yield from _of_live(record)
-    yield "a job ends again", ELECTION_S, [_back_after(each, (e.at for e in record.ended)) for each in record.strikes]
     yield (
-        "a change is taken again",
+        "the servers have elected",
         ELECTION_S,
-        [_back_after(each, (at for at, _ in record.changes)) for each in record.strikes],
+        [_elected(record, each) - each.until for each in record.strikes],
     )
+    ended, changed = [each.at for each in record.ended], [at for at, _ in record.changes]
+    yield (
+        "after the election a job ends again",
+        5.0,
+        [_first_from(_elected(record, each, JOB_STREAMS), ended) for each in record.strikes],
+    )
+    yield (
+        "after the election a change is taken again",
+        5.0,
+        [_first_from(_elected(record, each, CHANGE_STREAMS), changed) for each in record.strikes],
+    )
+    yield "a job ends again", ELECTION_S, [_back_after(each, ended) for each in record.strikes]
+    yield "a change is taken again", ELECTION_S, [_back_after(each, changed) for each in record.strikes]
 
 
 def _of_broker(record: Record) -> Iterator[Measure]:
@@ -195,6 +209,19 @@ def _rates(record: Record) -> list[float]:
 def _back_after(strike: Strike, times: Iterable[float]) -> float:
     """Return how long it took once the fault was over: a killed program's is over at once, a frozen one's is not."""
     return min((at for at in times if at > strike.until), default=math.inf) - strike.until
+
+
+def _elected(record: Record, strike: Strike, streams: tuple[str, ...] = ()) -> float:
+    """Return when the last leader of these streams (none: of all) and their consumers that a strike took was replaced.
+
+    Where it took none of them, that is when the strike was over.
+    """
+    elections = (e for e in record.elections if strike.at < e.at < strike.at + ELECTION_S)
+    return max((e.at for e in elections if not streams or e.stream in streams), default=strike.until)
+
+
+def _first_from(begin: float, times: Iterable[float]) -> float:
+    return min((at for at in times if at > begin), default=math.inf) - begin
 
 
 def _first_after(strike: Strike, times: Iterable[float]) -> float:

@@ -12,8 +12,8 @@ from tests.chaos.verdict import Finding
 
 WARM_UP_S = 1200.0
 """Of a process's life: caches fill, allocators find their size."""
-LEAST_S = 2400.0
-"""Of a life after its warm-up: over less, a slope an hour says little."""
+LEAST_S = 1500.0
+"""Of a life after its warm-up: of less, not even the slope's error can be told. What the error says counts, too."""
 BLOCK_S = 240.0
 """Samples 10 s apart depend on each other; means over blocks this long hardly do, so that the error is honest."""
 STANDARD_ERRORS = 2.0  # about 95 %

@@ -84,6 +84,16 @@ class Sighting:
     liveness: str
 
 
+@dataclass(frozen=True, slots=True)
+class Election:
+    """A new leader of a stream, or of one of its consumers, among several servers."""
+
+    at: float
+    stream: str
+    leader: str
+    consumer: str = ""
+
+
 @dataclass(slots=True)
 class Record:
     """A whole run."""
@@ -106,6 +116,7 @@ class Record:
     sent: list[Sent] = field(default_factory=list)
     beats: list[Beat] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
+    elections: list[Election] = field(default_factory=list)
     changes: list[tuple[float, int]] = field(default_factory=list)  # of configuration, acknowledged: when, which
     tried: int = 0  # changes, acknowledged or not; they are numbered from 1
     kept: int | None = None  # the change that was in force in the end

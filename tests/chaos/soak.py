@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -54,13 +55,14 @@ def look_at(processes: Iterable[tuple[str, psutil.Process]], lives: dict[tuple[i
 
 
 def watch_growth(
-    lives: dict[tuple[int, float], Life], tell: Callable[[Record], None]
+    lives: dict[tuple[int, float], Life], loads: list[float], tell: Callable[[Record], None]
 ) -> Callable[[Target, Record, Clock], Awaitable[None]]:
     """Return what samples every process until it is cancelled, and ``tell``s now and then."""
 
     async def watch(cluster: Target, record: Record, clock: Clock) -> None:
         for number in range(1, sys.maxsize):
             await asyncio.to_thread(look_at, cluster.processes(), lives, clock())
+            loads.append(os.getloadavg()[0])
             if number % REPORT_EVERY == 0:
                 record.length = clock()
                 tell(record)
@@ -79,13 +81,14 @@ def main() -> int:
     found.out.mkdir(parents=True, exist_ok=True)
     seconds = found.hours * HOUR_S
     lives: dict[tuple[int, float], Life] = {}
+    loads: list[float] = []
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
     def write(record: Record, *, ended: bool = False) -> bool:
         findings = (*judge_growth([*lives.values()]), *(judge(record) if ended else ()))
-        told = to_markdown(record, [*lives.values()], findings, ended=ended)
+        told = to_markdown(record, [*lives.values()], findings, loads, ended=ended)
         (found.out / "report.md").write_text(told, "utf-8")
         (found.out / "report.html").write_text(to_html(record, [*lives.values()], findings, ended=ended), "utf-8")
         if ended:
@@ -96,7 +99,7 @@ def main() -> int:
         return choose_faults(seconds, agents, controllers)
 
     course = Course(0, seconds, choose, nodes=NODES, controllers=CONTROLLERS, pace=GENTLE, models=(MODEL,))
-    watch = watch_growth(lives, write)
+    watch = watch_growth(lives, loads, write)
     record = asyncio.run(run(course, log=found.out / "cluster.log", say=say, watch=watch))
     held = write(record, ended=True)
     say(f"the report with its picture is {found.out / 'report.html'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from statistics import median
 
 from tests.chaos.growth import HOUR_S, WARM_UP_S, Life, measure
 from tests.chaos.record import Record
@@ -14,8 +15,10 @@ MEMORY, FILES, FAULT, WARM = "#1864ab", "#d9480f", "#868e96", "#f1f3f5"
 RULER_S = 600.0
 
 
-def to_markdown(record: Record, lives: Sequence[Life], findings: Sequence[Finding], *, ended: bool) -> str:
-    """Return the report as Markdown."""
+def to_markdown(
+    record: Record, lives: Sequence[Life], findings: Sequence[Finding], loads: Sequence[float], *, ended: bool
+) -> str:
+    """Return the report as Markdown; ``loads`` are the machine's, as seen now and then."""
     lines = [_title(record, ended=ended), "", "| must hold | | |", "|---|---|---|"]
     lines += [f"| {each.claim} | {'held' if each.held else '**broken**'} | {each.detail} |" for each in findings]
     lines += ["", "| process | from, to (min) | RSS (MB) | slope (MB/h) | open files | CPU (% of a core) |"]
@@ -24,6 +27,8 @@ def to_markdown(record: Record, lives: Sequence[Life], findings: Sequence[Findin
     lines += ["", "| measured | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in figures(record).items()]
     lines += [f"| CPU of all processes | {100 * whole / max(1.0, record.length):.1f} % of a core |"]
+    if loads:
+        lines += [f"| load of the machine, median and most | {median(loads):.1f}, {max(loads):.1f} |"]
     lines += ["", "| at | fault |", "|---|---|"]
     lines += [f"| {each.at / 60:.0f} min | {each} |" for each in record.faults]
     return "\n".join(["# " + lines[0], *lines[1:]]) + "\n"

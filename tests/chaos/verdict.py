@@ -134,10 +134,8 @@ def figures(record: Record) -> dict[str, str]:
     """Return what was measured, for people."""
     good = sorted(each.ended - each.sent for each in record.requests if not each.code)
     inferred = [each for each in record.live if not each.code]
-    gaps = {
-        camera: _longest_gap([e.at for e in inferred if e.camera == camera], record.seconds)
-        for camera in record.cameras
-    }
+    seen_s = min(record.seconds, record.length or record.seconds)  # less than planned, where the run goes on
+    gaps = {camera: _longest_gap([e.at for e in inferred if e.camera == camera], seen_s) for camera in record.cameras}
     redelivered = sum(each.outcome.deliveries > 1 for each in record.ended)
     return {
         "faults": str(len(record.faults)),

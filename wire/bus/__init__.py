@@ -5,7 +5,7 @@ from wire.bus.lean import import_nats
 
 import_nats()
 
-from wire.bus.bucket import Bucket
+from wire.bus.bucket import SMALL_BYTES, Bucket
 from wire.bus.bus import Bus
 from wire.bus.hearing import Entry
 from wire.bus.knocker import Knocker
@@ -15,6 +15,7 @@ from wire.bus.stream import FullError, Stored, Stream, StreamSpec, StreamState, 
 from wire.bus.work import Delivery, Work
 
 __all__ = [
+    "SMALL_BYTES",
     "BlobStore",
     "Bucket",
     "Bus",

@@ -21,6 +21,14 @@ from wire.errors import BusError
 FORGET_S = RELIST_S
 """For so long the server keeps a watch that was given up; nats-py's five minutes would keep ten times as many."""
 
+SMALL_BYTES = 127_600
+"""For a bucket that is written all the time, such as leases: what one holds is far less.
+
+nats-server keeps the block that it writes to in memory, whole, with all that was overwritten since the block began. A
+block has 8 MB where a stream has no limit, 4 MB with one, and 32 kB only where the limit is four of them at most
+(``dynBlkSize`` in its ``filestore.go``).
+"""
+
 
 class Bucket:
     """One bucket."""
@@ -32,10 +40,16 @@ class Bucket:
         self.name = name
 
     @classmethod
-    async def open(cls, link: Link, name: str, *, create: bool) -> Bucket:
-        """Open the bucket; ``create`` makes it on disk where it does not exist.
+    async def open(cls, link: Link, name: str, *, create: bool, max_bytes: int | None = None) -> Bucket:
+        """Open the bucket; ``create`` makes it on disk where it does not exist, and sees to its limit where it does.
 
         Only controllers may create. Others read one value at a time, of keys that they are permitted.
+
+        Args:
+            link: the connection.
+            name: of the bucket.
+            create: whether it is made.
+            max_bytes: what it may hold; a write beyond is refused. None: as it is, and no limit where it is made.
 
         Raises:
             NotAuthorisedError: this user may not open it.
@@ -47,13 +61,17 @@ class Bucket:
         try:
             async with link.unbroken():
                 try:
-                    await jetstream.key_value(name)
+                    known = (await jetstream.stream_info(stream)).config
+                    if create and max_bytes not in {None, known.max_bytes}:
+                        await jetstream.update_stream(known, max_bytes=max_bytes)
                 except nats.js.errors.NotFoundError:
                     if not create:
                         told = BusError(f"there is no bucket {name} yet", remedy="start a controller: it makes it")
                         raise told from None
                     await create_replicated(
-                        lambda copies: jetstream.create_key_value(bucket=name, history=1, replicas=copies, direct=True)
+                        lambda copies: jetstream.create_key_value(
+                            bucket=name, history=1, replicas=copies, direct=True, max_bytes=max_bytes
+                        )
                     )
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(
@@ -74,7 +92,7 @@ class Bucket:
             async with self._link.unbroken():
                 await self._inner.put(key, value)
         except (nats.errors.Error, nats.js.errors.Error) as error:
-            raise BusError(f"writing {key} to {self.name} failed: {error!r}") from error
+            raise BusError(f"writing {key} to {self.name} failed: {_say(error)}") from error
 
     async def get(self, key: str) -> bytes | None:
         """Return a value, or None when there is none.
@@ -132,7 +150,7 @@ class Bucket:
         except nats.js.errors.KeyWrongLastSequenceError:
             return None
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise BusError(f"writing {key} to {self.name} failed: {error!r}") from error
+            raise BusError(f"writing {key} to {self.name} failed: {_say(error)}") from error
 
     async def delete(self, key: str) -> None:
         """Remove a value.
@@ -146,6 +164,23 @@ class Bucket:
                 await self._inner.delete(key)
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise BusError(f"removing {key} from {self.name} failed: {error!r}") from error
+
+    async def erase(self, key: str, revision: int, *, within: float) -> None:
+        """Remove a value and leave no marker of it, unless it was written again since ``revision``.
+
+        Followers may not notice: for what nobody goes by any more.
+
+        Raises:
+            BusError: no word within that many seconds, or it could not be removed.
+
+        """
+        subject = f"$KV.{self.name}.{key}"
+        try:
+            async with self._link.unbroken():
+                jetstream = self._link.client.jetstream(timeout=within)
+                await jetstream.purge_stream(f"KV_{self.name}", seq=revision + 1, subject=subject)
+        except (nats.errors.Error, nats.js.errors.Error) as error:
+            raise BusError(f"erasing {key} from {self.name} failed: {error!r}") from error
 
     async def follow(self, pattern: str) -> AsyncIterator[dict[str, bytes]]:
         """Yield all keys that match ``pattern`` with their values: at once, and whole again after every change.
@@ -240,3 +275,8 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
+
+
+def _say(error: Exception) -> str:
+    """Return what the server says of itself, if anything: nats-py shows the kind of its errors alone."""
+    return str(getattr(error, "description", None) or repr(error))

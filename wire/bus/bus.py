@@ -55,9 +55,9 @@ class Bus:
         self.data.call_on_end(callback)
         self.control.call_on_end(callback)
 
-    async def bucket(self, name: str, *, create: bool = True) -> Bucket:
+    async def bucket(self, name: str, *, create: bool = True, max_bytes: int | None = None) -> Bucket:
         """Open a key-value bucket; only controllers may make one that is not there."""
-        return await Bucket.open(self.control, name, create=create)
+        return await Bucket.open(self.control, name, create=create, max_bytes=max_bytes)
 
     async def blobs(self, name: str, *, create: bool = True) -> BlobStore:
         """Open an object store; only controllers may make one that is not there."""

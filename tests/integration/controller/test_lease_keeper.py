@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from controller.leases import leftovers
+from controller.leases.claims import CAMERA
 from controller.leases.keeper import LeaseKeeper, LeasesGoneError, steady_clock
 from controller.leases.place import Place
 from wire import subjects
@@ -135,6 +137,30 @@ async def test_an_emptied_bucket_ends_the_program_loudly(bus: Bus) -> None:
         with pytest.raises(ExceptionGroup) as caught:
             await one.until(lambda _: False)
         assert caught.group_contains(LeasesGoneError)
+
+
+async def test_the_claim_of_a_camera_that_is_no_more_goes_and_the_camera_may_come_back(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = await bus.bucket(subjects.LEASES_BUCKET)
+    async with running(bus, "c1", "yard") as one, running(bus, "c2", "yard") as two:
+        await one.until(lambda k: k.plans or two.keeper.plans)
+        planner, other = (one, two) if one.keeper.plans else (two, one)
+        for each in (planner, other):
+            each.keeper.set_cameras({"door": other.keeper._controller})
+        await planner.until(lambda k: k.owner("door") is not None and other.keeper.owns("door"))
+        for each in (planner, other):
+            each.keeper.set_cameras({})
+        await other.keeper.give_back(frozenset())
+        monkeypatch.setattr(leftovers, "KEPT_S", 0.0)
+        await planner.until(lambda k: k._claims.get(CAMERA, "door").revision == 0)
+        assert await bucket.read(subjects.CLAIM_KEY.build(duty=CAMERA, name="door")) is None
+
+        for each in (planner, other):
+            each.keeper.set_cameras({"door": other.keeper._controller})
+        await other.until(lambda k: k.owns("door"))  # though it knew the claim that was erased
+        assert other.keeper.valid
+        assert planner.keeper.valid
 
 
 async def end_session(bus: Bus, keeper: LeaseKeeper, *, by: LeaseKeeper) -> None:

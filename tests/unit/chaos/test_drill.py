@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.chaos.drill import MEASURES, judge_drill
-from tests.chaos.record import Beat, Ended, Live, Record, Request, Sent, Sighting, Strike
-from tests.chaos.schedule import BROKER, GUEST_CONTROLLER, Fault, Kind
+from tests.chaos.record import Beat, Election, Ended, Live, Record, Request, Sent, Sighting, Strike
+from tests.chaos.schedule import BROKER, GUEST_CONTROLLER, LEADER, Fault, Kind
 from wire.jobs import JobEnd, JobOutcome
 
 
@@ -106,6 +106,42 @@ def test_whatever_does_not_come_back_with_the_broker_is_found() -> None:
     assert broken(record, Kind.KILL_BROKER) == []
     record.changes = [(16.0, 1)]
     assert "a change is taken again within 5 s" in "".join(broken(record, Kind.KILL_BROKER))
+
+
+def make_killed_leader() -> Record:
+    record = make_record(Kind.KILL_LEADER, LEADER)
+    record.requests.append(Request(11.0, 12.0))
+    record.elections += [Election(15.0, "jobs", "s2"), Election(17.0, "jobs", "s3", "mobilenet_v2")]
+    record.elections.append(Election(16.0, "KV_config", "s2"))
+    outcome = JobOutcome(job="a", batch="b", model="m", end=JobEnd.DONE, at=0.0)
+    record.ended.append(Ended(17.5, outcome))
+    record.changes.append((18.0, 1))
+    return record
+
+
+def test_time_that_the_servers_need_for_their_election_is_told_apart_from_ours() -> None:
+    record = make_killed_leader()
+    assert broken(record, Kind.KILL_LEADER) == []
+    told = {each.claim: each.detail for each in judge_drill(record, Kind.KILL_LEADER)}
+    assert told["the servers have elected within 15 s"] == "median 7.00 s, worst 7.00 s of 1"
+    assert told["after the election a job ends again within 5 s"] == "median 0.50 s, worst 0.50 s of 1"
+    assert told["after the election a change is taken again within 5 s"] == "median 2.00 s, worst 2.00 s of 1"
+
+
+def test_jobs_that_come_long_after_the_election_are_found() -> None:
+    record = make_killed_leader()
+    record.elections.pop(1)
+    record.ended = [Ended(20.5, record.ended[0].outcome)]
+    assert broken(record, Kind.KILL_LEADER) == [
+        "after the election a job ends again within 5 s: median 5.50 s, worst 5.50 s of 1; 1 took longer"
+    ]
+
+
+def test_elections_of_later_do_not_count_for_a_kill_that_took_none() -> None:
+    record = make_killed_leader()
+    record.elections = [Election(40.0, "jobs", "s2")]
+    told = {each.claim: each.detail for each in judge_drill(record, Kind.KILL_LEADER)}
+    assert told["the servers have elected within 15 s"] == "median 0.00 s, worst 0.00 s of 1"
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.record import Ended, Ledger, Live, Record, Request
 from tests.chaos.report import to_html, to_markdown
 from tests.chaos.schedule import Fault, Kind
-from tests.chaos.verdict import judge
+from tests.chaos.verdict import figures, judge
 from wire.errors import ErrorBody, ErrorCode
 from wire.jobs import JobEnd, JobOutcome
 from wire.messages import Counts
@@ -150,3 +150,11 @@ def test_the_page_shows_every_fault_and_lane_and_needs_nothing_beside_itself() -
     assert all(f">{lane}, up to" in page for lane in ("live", "requests", "jobs"))
     assert "http" not in page
     assert "All 10 invariants held." in page
+
+
+def test_a_run_that_goes_on_is_told_of_as_far_as_it_has_come() -> None:
+    record = make_record()
+    record.seconds, record.length = 7200.0, 4.0
+    assert figures(record)["longest time without a live result"] == "door 3.0 s"
+    record.length = 7205.0
+    assert figures(record)["longest time without a live result"] == "door 7199.0 s"
