@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from controller.audit.desk import AuditDesk
 from controller.audit.recorder import Recorder
-from controller.audit.sources import open_sources
+from controller.audit.sources import Sources, open_sources
 from controller.audit.witnesses import WitnessDesk
 from controller.canaries.fences import Fences
 from controller.canaries.path import make_canaries
@@ -28,6 +28,7 @@ from controller.dispatch.remembering import AnswerCache, RememberingDispatcher
 from controller.dispatch.sliced import SlicedDispatcher
 from controller.endings import Endings
 from controller.fleet import Fleet
+from controller.foundations import FoundationsKeeper
 from controller.http import HttpServer
 from controller.jobs.control import JobControl
 from controller.jobs.desk import JobDesk
@@ -43,7 +44,7 @@ from controller.peers import Peers
 from controller.plans.plans import Plans
 from controller.proofs.known_picture import KnownPictures
 from controller.proofs.prover import Prover
-from controller.report import Reporter
+from controller.report import Reporter, find_teller
 from controller.results.results import Results
 from controller.rounds import Rounds
 from controller.settings import Settings
@@ -103,6 +104,8 @@ class Controller:
             self._catalogue, self._pool, self._prover, stores.assignments, self._clock, leads=lambda: self._keeper.plans
         )
         self._vitals = Vitals(bus, self._catalogue, self._nodes, self._clock)
+        self._foundations = FoundationsKeeper(bus.control, settings.witnesses, self._clock)
+        self._sources = Sources()
         self._fences = Fences(stores.fences, self._nodes.reseat)
         self._nodes.fences = self._fences
         self._canaries = make_canaries(
@@ -139,21 +142,15 @@ class Controller:
             record=lambda deed: self._recorder.write(deed), on_change=self._nodes.reseat, clock=self._clock,  # noqa: PLW0108
         )  # fmt: skip
         self._reporter = Reporter(
-            settings.id,
-            self._version,
-            self._clock,
-            catalogue=self._catalogue,
-            endings=self._endings,
-            keeper=self._keeper,
-            nodes=self._nodes,
-            ownership=self._ownership,
-            peers=self._peers,
-            prover=self._prover,
-            results=self._results,
+            settings.id, self._version, self._clock,
+            catalogue=self._catalogue, endings=self._endings, foundations=self._foundations, keeper=self._keeper,
+            nodes=self._nodes, ownership=self._ownership, peers=self._peers, prover=self._prover,
+            results=self._results, vitals=self._vitals,
             jobs=lambda: self._jobs.status,
             plans=lambda: self._plans.states(),  # noqa: PLW0108 - they are opened later
             versions=self._model_versions.statuses,
-        )
+            unread=lambda: self._sources.unread,
+        )  # fmt: skip
         self._rates = Rates(settings.client_rate)
         self._jobs = JobDesk(
             settings.id,
@@ -195,7 +192,8 @@ class Controller:
             is_proved=made._prover.has_proved,
             is_leader=lambda: made._keeper.plans,
         )
-        made._recorder = await Recorder.open(bus, settings.id, made._clock)
+        made._recorder = await Recorder.open(bus, settings.id, made._clock, disk=settings.record_disk)
+        made._sources = await open_sources(settings)
         made._nodes.plans = lambda: made._plans.by_model
         made._nodes.on_loss = made._plans.hurry
         return made
@@ -225,8 +223,10 @@ class Controller:
             tasks.create_task(trim_regularly(), name="trim-heap")
             tasks.create_task(self._plans.run(), name="plans")
             tasks.create_task(self._prover.run(), name="proofs")
-            tasks.create_task(self._recorder.run(*await open_sources(self._settings)), name="audit")
-            tasks.create_task(WitnessDesk(self._bus.control, self._recorder, self._clock).listen(), name="witnesses")
+            tasks.create_task(self._recorder.run(*self._sources.refusals), name="audit")
+            tasks.create_task(self._foundations.run(), name="foundations")
+            witnesses = WitnessDesk(self._bus.control, self._recorder, self._clock, self._foundations.take_beat)
+            tasks.create_task(witnesses.listen(), name="witnesses")
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[Service]:
@@ -387,13 +387,13 @@ class Controller:
             late_answers=self._dispatcher.late,
             cache_hits=self._cache.hits,
             cache_bytes=self._cache.bytes,
-            lost_messages=self._bus.control.slow_consumers + self._bus.data.slow_consumers,
+            lost_messages=self._vitals.lost_messages,
             rate_refused=self._rates.refused,
             jobs=self._jobs.status or QueueStatus(),
             job_ends=dict(self._jobs.tally.ends),
             jobs_repeated=self._jobs.tally.repeated,
             plans=self._keeper.plans,
-            findings=judge_cluster(whole) if self._keeper.plans else (),
+            findings=judge_cluster(whole) if find_teller(whole.controllers) == self._settings.id else None,
             fenced=self._results.fenced,
             refused=dict(self._recorder.refused),
             unrecorded=self._recorder.lost,

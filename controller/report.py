@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from controller.catalogue import Catalogue
 from controller.endings import Endings
+from controller.foundations import FoundationsKeeper
 from controller.leases.keeper import LeaseKeeper
 from controller.nodes.nodes import Nodes
 from controller.ownership import Ownership
@@ -17,6 +18,7 @@ from controller.proofs.prover import Prover
 from controller.results.latency import worst_latencies
 from controller.results.ledger import add_counts
 from controller.results.results import Results
+from controller.vitals import Vitals
 from modelkit.manifest import Manifest
 from wire.jobs import QueueStatus
 from wire.plans import PlanState
@@ -35,15 +37,18 @@ class Reporter:
         *,
         catalogue: Catalogue,
         endings: Endings,
+        foundations: FoundationsKeeper,
         keeper: LeaseKeeper,
         nodes: Nodes,
         ownership: Ownership,
         peers: Peers,
         prover: Prover,
         results: Results,
+        vitals: Vitals,
         jobs: Callable[[], QueueStatus | None],
         plans: Callable[[], tuple[PlanState, ...]],
         versions: Callable[[Manifest], tuple[VersionStatus, ...]],
+        unread: Callable[[], str],
     ) -> None:
         self.metrics_url = ""
         self._controller = controller
@@ -52,15 +57,18 @@ class Reporter:
         self._started = clock()
         self._catalogue = catalogue
         self._endings = endings
+        self._foundations = foundations
         self._keeper = keeper
         self._nodes = nodes
         self._ownership = ownership
         self._peers = peers
         self._prover = prover
         self._results = results
+        self._vitals = vitals
         self._jobs = jobs
         self._plans = plans
         self._versions = versions
+        self._unread = unread
 
     def cluster(self) -> ClusterStatus:
         """Return everything that can be told at a glance."""
@@ -77,6 +85,7 @@ class Reporter:
             controllers=tuple(sorted(controllers, key=lambda each: each.controller)),
             jobs=self._jobs(),
             plans=self._plans(),
+            foundations=self._foundations.found,
         )
 
     def leave_out_others(self, status: ClusterStatus) -> ClusterStatus:
@@ -99,6 +108,8 @@ class Reporter:
             latency_ms=self._results.latencies.summary(),
             metrics_url=self.metrics_url,
             endings=self._endings.found,
+            unread=self._unread(),
+            losing=self._vitals.is_losing,
         )
 
     def _describe(self, manifest: Manifest) -> ModelStatus:
@@ -114,3 +125,12 @@ class Reporter:
             standing_by=tuple(sorted(self._nodes.standby.of(manifest.name))),
             versions=self._versions(manifest),
         )
+
+
+def find_teller(controllers: Iterable[ControllerStatus]) -> str:
+    """Return the controller that tells what is wrong, so that each trouble is told once.
+
+    That is the one that plans. While none does, somebody has to say just that: the first by name of those that live.
+    """
+    live = [each for each in controllers if each.liveness == "live"]
+    return min(live, key=lambda each: (not each.plans, each.controller)).controller if live else ""

@@ -12,6 +12,11 @@ from controller.desks.rates import check_rate
 from controller.jobs.streams import check_disk
 from wire.ids import check_token
 
+RECORD_DISK = 128 << 20
+"""Some 300,000 entries."""
+
+MAX_RECORD_DISK = 1 << 40
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -29,6 +34,8 @@ class Settings:
     server_log: Path | None = None  # of a nats-server on this machine: its refusals go on the record
     server_monitor: str = ""  # URL of its monitoring endpoint: so do failures of encryption
     traces_ratio: float = 1.0  # share of the frames that are followed
+    record_disk: int = RECORD_DISK  # bytes that the record may take on the server's disk
+    witnesses: tuple[str, ...] = ()  # users of the witnesses that are to be there, beside servers without a controller
 
 
 def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
@@ -50,6 +57,14 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
     parser.add_argument(
         "--jobs-disk", type=int, default=1 << 30, help="bytes of the server's storage that durable jobs may take"
     )
+    parser.add_argument(
+        "--record-disk", type=read_room, default=RECORD_DISK, metavar="BYTES",
+        help="bytes of the server's storage that the record may take; when it is full it takes no more",
+    )  # fmt: skip
+    parser.add_argument(
+        "--witness", action="append", default=[], metavar="USER",
+        help="the witness of a server without a controller, missed when it says nothing; may be given more than once",
+    )  # fmt: skip
     parser.add_argument("--traces", default="", metavar="URL", help="OTLP/HTTP address of a collector for traces")
     parser.add_argument("--traces-ratio", type=read_share, default=1.0, metavar="SHARE", help="share of frames traced")
     parser.add_argument(
@@ -78,7 +93,21 @@ def parse_settings(arguments: Sequence[str] | None = None) -> Settings:
         server_monitor=found.server_monitor,
         traces=found.traces,
         traces_ratio=found.traces_ratio,
+        record_disk=found.record_disk,
+        witnesses=tuple(check_token(each, "witness") for each in found.witness),
     )
+
+
+def read_room(text: str) -> int:
+    """Read the record's room for argparse, in bytes.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no number, less than it would have by itself, or beyond reason.
+
+    """
+    if not text.isdecimal() or not RECORD_DISK <= int(text) <= MAX_RECORD_DISK:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from {RECORD_DISK} to {MAX_RECORD_DISK}")
+    return int(text)
 
 
 def read_share(text: str) -> float:

@@ -11,6 +11,9 @@ from wire.bus import Bus
 STALL_S = 2.0
 """A loop that has not turned for so long is not healthy."""
 
+LOSING_S = 60.0
+"""For so long after messages were thrown away it is said that they are."""
+
 
 class Vitals:
     """Asked from the thread of the HTTP server, so that a loop that hangs is still told of."""
@@ -21,10 +24,24 @@ class Vitals:
         self._nodes = nodes
         self._clock = clock
         self._turned = clock()
+        self._lost = 0
+        self._lost_at: float | None = None
 
     def note_turn(self) -> None:
         """Note that the event loop turns."""
         self._turned = self._clock()
+        if self.lost_messages > self._lost:
+            self._lost, self._lost_at = self.lost_messages, self._turned
+
+    @property
+    def lost_messages(self) -> int:
+        """How many messages were thrown away so far, because this program was too slow for them."""
+        return self._bus.control.slow_consumers + self._bus.data.slow_consumers
+
+    @property
+    def is_losing(self) -> bool:
+        """Whether that happened within the last minute."""
+        return self._lost_at is not None and self._clock() - self._lost_at < LOSING_S
 
     def find_illness(self) -> str:
         """Return what is wrong with this program itself, or nothing."""

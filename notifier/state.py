@@ -9,9 +9,9 @@ from notifier.notice import Notice
 from notifier.settings import Sighting
 from wire.findings import Finding, Severity
 from wire.messages import Result
-from wire.troubles import Change, Key
+from wire.troubles import Change, Key, describe
 
-WARNED = frozenset({"throttling", "temperature", "memory", "versions"})
+WARNED = frozenset({"throttling", "temperature", "memory", "versions", "record", "witness", "primary", "messages"})
 """Warnings worth telling; the others come and go, or were somebody's wish."""
 
 MAX_SEEN = 1000
@@ -43,7 +43,7 @@ def tell_change(change: Change, at: float) -> Notice:
         about=finding.about,
         check=finding.check,
         severity=finding.severity.value,
-        text=f"{finding.about}: {finding.text}" if change.began else f"{finding.about}: over: {finding.text}",
+        text=f"{finding.about}: {describe(change)}",
         at=at,
         remedy=finding.remedy if change.began else "",
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import msgspec
 
 from wire import findings, health
 from wire.cameras import CameraStatus
 from wire.findings import Finding
+from wire.foundations import ServerStatus, WitnessStatus
 from wire.status import ClusterStatus, ControllerStatus, ModelStatus, NodeStatus
 
 
@@ -45,8 +47,14 @@ _WORDS = {
     "served": "unserved",
     "expiry": "expiring",
     "answers": "dead",
+    "messages": "losing",
+    "log": "blind",
 }
 """A state in a word of ten letters at most, by check; a check that is not here is its own word."""
+
+
+_ITS_OWN = frozenset({"answers", "log", "messages", "expiry"})
+"""What is found about a controller as a program; the rest is about the cluster, in its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class Verdict:
         return f"{self.severity.mark} {self.word}" + (f": {self.why}" if self.why else "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Assessment:
     """A status as it is now, and what is to be said of it."""
 
@@ -70,9 +78,17 @@ class Assessment:
 
     def of(self, about: str) -> tuple[Finding, ...]:
         """Return what is wrong with one thing, the worst first."""
-        return worst_first(each for each in self.findings if each.about == about)
+        return self._wrong.get(about, ())
 
-    @property
+    @cached_property
+    def _wrong(self) -> dict[str, tuple[Finding, ...]]:
+        """What is wrong by what it is about: every row asks, and most have nothing."""
+        found: dict[str, list[Finding]] = {}
+        for each in self.troubles:
+            found.setdefault(each.about, []).append(each)
+        return {about: tuple(wrong) for about, wrong in found.items()}
+
+    @cached_property
     def troubles(self) -> tuple[Finding, ...]:
         """Everything that is wrong, the worst first."""
         return worst_first(self.findings)
@@ -105,8 +121,19 @@ def judge_model(model: ModelStatus, assessment: Assessment) -> Verdict:
 
 def judge_controller(controller: ControllerStatus, assessment: Assessment) -> Verdict:
     """Judge one of the status's controllers as a program, not what it says of the whole."""
-    found = [each for each in assessment.of(f"controller {controller.controller}") if each.check == "answers"]
+    found = [each for each in assessment.of(f"controller {controller.controller}") if each.check in _ITS_OWN]
     return _sum_up(found, controller.liveness)
+
+
+def judge_server(server: ServerStatus, assessment: Assessment) -> Verdict:
+    """Judge one of the status's servers."""
+    return _sum_up(assessment.of(f"server {server.server}"), server.state, {"server": server.state})
+
+
+def judge_witness(witness: WitnessStatus, assessment: Assessment) -> Verdict:
+    """Judge one of the status's witnesses."""
+    word = "full" if witness.beat and witness.beat.lost else "silent"
+    return _sum_up(assessment.of(f"witness {witness.witness}"), "live", {"witness": word})
 
 
 def judge_jobs(assessment: Assessment) -> Verdict:

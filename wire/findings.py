@@ -51,3 +51,18 @@ def judge_health(findings: Iterable[Finding]) -> Health:
     if Severity.BROKEN in found:
         return Health.BROKEN
     return Health.WARNINGS if Severity.WARNING in found else Health.WELL
+
+
+def well(about: str, check: str, text: str) -> Finding:
+    """Return that something is as it should be."""
+    return Finding(about=about, check=check, severity=Severity.WELL, text=text)
+
+
+def warning(about: str, check: str, text: str, remedy: str) -> Finding:
+    """Return that something works worse than it could, or not for long."""
+    return Finding(about=about, check=check, severity=Severity.WARNING, text=text, remedy=remedy)
+
+
+def broken(about: str, check: str, text: str, remedy: str) -> Finding:
+    """Return that something does not work."""
+    return Finding(about=about, check=check, severity=Severity.BROKEN, text=text, remedy=remedy)

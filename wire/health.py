@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from wire.cameras import CameraStatus
 from wire.endings import REMEDIES
-from wire.findings import Finding, Severity
+from wire.findings import Finding, Severity, broken, warning, well
+from wire.foundations import judge_foundations, judge_reading
 from wire.jobs import QueueStatus
 from wire.messages import Heartbeat, ShardState
+from wire.plans import PlanState
 from wire.status import ClusterStatus, ControllerStatus, ModelStatus, NodeStatus
 
 HOT_C = 80.0
@@ -26,11 +28,13 @@ JITTER_WARN = 0.5
 
 OLD_JOB_S = 3600.0
 JOBS_FULL_WARN = 0.8
+LAYOUT_S = 60.0
+"""For so long the nodes of a plan may get ready; a first proof of a large model on a Pi takes half of that."""
 
 CHECKS = (
     "answers", "nodes", "versions", "plans", "models", "heartbeat", "clock", "draining", "throttling", "temperature",
     "load", "memory", "shard", "pictures", "jitter", "frames", "served", "jobs",
-    "ladder", "fence", "expiry",
+    "ladder", "fence", "expiry", "messages", "layout", "primary", "witness", "server", "store", "record", "log",
 )  # fmt: skip
 """Everything that can be found; a test holds the list to the code."""
 
@@ -39,42 +43,60 @@ def judge_cluster(status: ClusterStatus) -> tuple[Finding, ...]:
     """Judge everything in a status."""
     return (
         *judge_controller(status),
+        *judge_foundations(status.foundations),
         *(judge_jobs(status.jobs) if status.jobs is not None else ()),
         *(finding for node in status.nodes for finding in judge_node(node, status)),
         *(finding for camera in status.cameras for finding in judge_camera(camera, status)),
         *(finding for model in status.models for finding in judge_model(model)),
+        *(finding for plan in status.plans for finding in judge_layout(plan, status.at)),
     )
 
 
 def judge_controller(status: ClusterStatus) -> Iterator[Finding]:
     """Judge the whole."""
     about = f"controller {status.controller}"
-    yield _well(about, "answers", f"{status.counts.offered} frames offered, {status.counts.inferred} inferred")
+    yield well(about, "answers", f"{status.counts.offered} frames offered, {status.counts.inferred} inferred")
     live = [node for node in status.nodes if node.liveness == "live"]
     if not status.nodes:
-        yield _broken(
-            about, "nodes", "no node has joined", "start agents: `bramble-agent --node NAME`, or the playbook"
-        )
+        yield broken(about, "nodes", "no node has joined", "start agents: `bramble-agent --node NAME`, or the playbook")
     elif not live:
-        yield _broken(
+        yield broken(
             about, "nodes", f"none of {len(status.nodes)} nodes is live", "look at the nodes' power and network"
         )
     else:
-        yield _well(about, "nodes", f"{len(live)} of {len(status.nodes)} nodes are live")
-    versions = sorted({node.heartbeat.version for node in live})
-    if len(versions) > 1:
-        remedy = "roll the same release out everywhere: playbooks/upgrade.yml"
-        yield _warning(about, "versions", f"the nodes run different versions: {', '.join(versions)}", remedy)
+        yield well(about, "nodes", f"{len(live)} of {len(status.nodes)} nodes are live")
+    yield from _judge_versions(about, status)
     for each in status.controllers:
-        if each.liveness != "live":
-            remedy = "`systemctl status bramble-controller` on its host; another one has its cameras meanwhile"
-            yield _warning(f"controller {each.controller}", "answers", "does not answer any more", remedy)
-        else:
-            yield from _judge_endings(each, status.at)
+        yield from _judge_peer(each, status)
     if status.controllers and not any(each.plans for each in status.controllers if each.liveness == "live"):
-        yield _warning(about, "plans", "no controller has the task of planning", "wait some seconds; then see its log")
+        yield warning(about, "plans", "no controller has the task of planning", "wait some seconds; then see its log")
     if not status.models:
-        yield _warning(about, "models", "no model is configured", "`bramble model push NAME`")
+        yield warning(about, "models", "no model is configured", "`bramble model push NAME`")
+
+
+def _judge_versions(about: str, status: ClusterStatus) -> Iterator[Finding]:
+    found = {node.heartbeat.version for node in status.nodes if node.liveness == "live"}
+    found |= {each.version for each in status.controllers if each.liveness == "live"}
+    found |= {each.beat.version for each in status.foundations.witnesses if each.beat}
+    if len(found) > 1:
+        remedy = "roll the same release out everywhere: playbooks/upgrade.yml"
+        yield warning(about, "versions", f"programs of different versions run: {', '.join(sorted(found))}", remedy)
+
+
+def _judge_peer(controller: ControllerStatus, status: ClusterStatus) -> Iterator[Finding]:
+    about = f"controller {controller.controller}"
+    if controller.liveness != "live":
+        remedy = "`systemctl status bramble-controller` on its host; another one has its cameras meanwhile"
+        yield warning(about, "answers", "does not answer any more", remedy)
+        return
+    if controller.controller != status.controller:
+        yield well(about, "answers", f"has {len(controller.cameras)} cameras")
+    if controller.unread:
+        yield judge_reading(about, controller.unread)
+    if controller.losing:
+        remedy = "it is short of processor time: lower the cameras' rates, or run a second controller"
+        yield warning(about, "messages", "threw messages away within the last minute", remedy)
+    yield from _judge_endings(controller, status.at)
 
 
 def _judge_endings(controller: ControllerStatus, at: float) -> Iterator[Finding]:
@@ -88,7 +110,7 @@ def _judge_endings(controller: ControllerStatus, at: float) -> Iterator[Finding]
 def judge_silence(reason: str) -> Finding:
     """Say that no controller answers."""
     remedy = "`systemctl status bramble-controller` on its host; `bramble local` runs a whole cluster here"
-    return _broken("controller", "answers", f"no controller answers: {reason}", remedy)
+    return broken("controller", "answers", f"no controller answers: {reason}", remedy)
 
 
 def judge_node(node: NodeStatus, status: ClusterStatus) -> Iterator[Finding]:
@@ -101,50 +123,50 @@ def judge_node(node: NodeStatus, status: ClusterStatus) -> Iterator[Finding]:
             about=about, check="heartbeat", severity=severity, text=f"silent for {node.age_s:.0f} s", remedy=remedy
         )
         return
-    yield _well(about, "heartbeat", f"heard {node.age_s:.1f} s ago")
+    yield well(about, "heartbeat", f"heard {node.age_s:.1f} s ago")
     yield from _judge_clock(about, beat.at - (status.at - node.age_s))
     if beat.draining:
-        yield _warning(about, "draining", "takes no new work: it was told to", f"bramble nodes undrain {node.node}")
+        yield warning(about, "draining", "takes no new work: it was told to", f"bramble nodes undrain {node.node}")
     yield from _judge_board(about, beat)
     for model, reason in node.fenced.items():
         remedy = "it serves again once it has proved itself; if it does not, look at its memory and its accelerator"
-        yield _broken(about, "fence", f"is kept from {model}: {reason}", remedy)
+        yield broken(about, "fence", f"is kept from {model}: {reason}", remedy)
     for report in beat.shards:
         name = f"{report.shard.model} {report.shard.version} ({report.shard.variant})"
         if report.state is ShardState.REJECTED:
             remedy = "`bramble doctor node` compares runtimes; `bramble model push` sends the model again"
-            yield _broken(about, "shard", f"refuses {name}: {report.reason}", remedy)
+            yield broken(about, "shard", f"refuses {name}: {report.reason}", remedy)
         elif report.state is not ShardState.READY:
-            yield _warning(about, "shard", f"{report.state} {name}", "wait; a first start proves every model")
+            yield warning(about, "shard", f"{report.state} {name}", "wait; a first start proves every model")
 
 
 def judge_camera(camera: CameraStatus, status: ClusterStatus) -> Iterator[Finding]:
     """Judge a camera."""
     about = f"camera {camera.camera}"
     if camera.phase == "blind":
-        yield _broken(
+        yield broken(
             about, "pictures", f"blind: {camera.reason}", "bramble camera test URL tries it from the controller"
         )
         return
     if camera.phase == "starting":
-        yield _warning(about, "pictures", "no picture yet", "wait; `bramble camera list` shows what it waits for")
+        yield warning(about, "pictures", "no picture yet", "wait; `bramble camera list` shows what it waits for")
         return
     if camera.phase == "ended":
-        yield _warning(about, "pictures", "the recording has been played to its end", "add it again with ?loop=1")
+        yield warning(about, "pictures", "the recording has been played to its end", "add it again with ?loop=1")
         return
     age = frame_age(camera, status.at) or 0.0
     rate = f"{camera.codec}, {camera.fps:.1f} a second" if camera.codec else f"{camera.fps:.1f} a second"
     text = f"{rate}, blind for {camera.seconds_blind:.0f} s so far"
     if age > max(LATE_S, 3 / camera.fps if camera.fps else LATE_S):
-        yield _warning(about, "pictures", f"the last picture is {age:.0f} s old", "look at the camera and its network")
+        yield warning(about, "pictures", f"the last picture is {age:.0f} s old", "look at the camera and its network")
     else:
-        yield _well(about, "pictures", text)
+        yield well(about, "pictures", text)
     if camera.fps > 0 and camera.jitter_ms / 1e3 > JITTER_WARN / camera.fps:
         text = f"pictures come {camera.jitter_ms:.0f} ms early or late, at {camera.fps:.1f} a second"
-        yield _warning(about, "jitter", text, "look at its Wi-Fi, or use a cable; a fixed rate in the camera helps too")
+        yield warning(about, "jitter", text, "look at its Wi-Fi, or use a cable; a fixed rate in the camera helps too")
     for model, rung in camera.degraded.items():
         remedy = "`bramble doctor node` shows what the nodes lack; it returns by itself, a step at a time"
-        yield _warning(about, "ladder", f"{model} is degraded: {rung.replace('_', ' ')}", remedy)
+        yield warning(about, "ladder", f"{model} is degraded: {rung.replace('_', ' ')}", remedy)
     yield from _judge_frames(about, camera)
 
 
@@ -157,42 +179,60 @@ def judge_model(model: ModelStatus) -> Iterator[Finding]:
     """Judge a model."""
     about = f"model {model.model}"
     if model.nodes_ready:
-        yield _well(about, "served", f"{len(model.nodes_ready)} nodes serve {model.version}")
+        yield well(about, "served", f"{len(model.nodes_ready)} nodes serve {model.version}")
     else:
         remedy = f"`bramble nodes` shows how far each is; its variants are {', '.join(model.variants) or 'none'}"
-        yield _broken(about, "served", "no node is ready for it: every frame fails", remedy)
+        yield broken(about, "served", "no node is ready for it: every frame fails", remedy)
+    if model.primary and model.nodes_ready:
+        if serving := (set(model.nodes_ready) - set(model.standing_by)) & set(model.primary):
+            yield well(about, "primary", f"served by {', '.join(sorted(serving))}")
+        else:
+            text = f"none of its primaries ({', '.join(model.primary)}) serves it; the backups do"
+            yield warning(about, "primary", text, "it returns by itself; `bramble doctor node` says what they lack")
+
+
+def judge_layout(state: PlanState, at: float) -> Iterator[Finding]:
+    """Judge the plan that a model is to be laid out by, at a moment in Unix seconds."""
+    about, plan = f"model {state.model}", state.plan
+    if plan is None:
+        return
+    if plan.settled:
+        yield well(about, "layout", f"laid out as planned: {plan.layout.name}")
+    elif state.missing and at - plan.at > LAYOUT_S:
+        text = f"its plan of {at - plan.at:.0f} s ago is not in force: {'; '.join(state.missing)}"
+        yield warning(about, "layout", text, "what was before serves; `bramble plan --reset` gives the plan up")
 
 
 def _judge_board(about: str, beat: Heartbeat) -> Iterator[Finding]:
     for word in beat.throttling:
         remedy = "its own power supply and a short cable" if word == "under-voltage" else "a heat sink and a fan"
-        yield _warning(about, "throttling", f"the board says {word}", remedy)
+        yield warning(about, "throttling", f"the board says {word}", remedy)
     if beat.temperature_c is not None and beat.temperature_c >= HOT_C:
-        yield _warning(about, "temperature", f"{beat.temperature_c:.0f} °C", "a heat sink and a fan")
+        yield warning(about, "temperature", f"{beat.temperature_c:.0f} °C", "a heat sink and a fan")
     if beat.cpus and beat.load >= BUSY * beat.cpus:
         remedy = "see what else runs there, or give it less to do"
-        yield _warning(about, "load", f"load {beat.load:.1f} on {beat.cpus} cores", remedy)
+        yield warning(about, "load", f"load {beat.load:.1f} on {beat.cpus} cores", remedy)
     if beat.memory_available_bytes < MEMORY_WARN * beat.memory_bytes:
         text = f"{beat.memory_available_bytes >> 20} of {beat.memory_bytes >> 20} MiB of memory are available"
-        yield _warning(about, "memory", text, "serve fewer or smaller models here")
+        yield warning(about, "memory", text, "serve fewer or smaller models here")
 
 
 def judge_jobs(queue: QueueStatus) -> Iterator[Finding]:
     """Judge the queue of durable jobs."""
     about = "jobs"
     if queue.problem:
-        yield _broken(about, "jobs", f"nothing is worked on: {queue.problem}", "see `bramble jobs`")
+        yield broken(about, "jobs", f"nothing is worked on: {queue.problem}", "see `bramble jobs`")
     elif queue.max_queue_bytes and queue.queued_bytes > JOBS_FULL_WARN * queue.max_queue_bytes:
         text = f"{queue.queued_bytes >> 20} of {queue.max_queue_bytes >> 20} MiB of the queue are taken"
-        yield _warning(about, "jobs", text, "when it is full, jobs are refused: submit less, or raise --jobs-disk")
+        yield warning(about, "jobs", text, "when it is full, jobs are refused: submit less, or raise --jobs-disk")
     elif queue.oldest_s > OLD_JOB_S:
         text = f"the oldest of {queue.queued} jobs has waited for {queue.oldest_s / 3600:.1f} h"
-        yield _warning(about, "jobs", text, "live frames go first: add nodes, or wait for quieter hours")
+        yield warning(about, "jobs", text, "live frames go first: add nodes, or wait for quieter hours")
     elif queue.dead:
         text = f"{queue.dead} failed jobs keep their pictures"
-        yield _warning(about, "jobs", text, "`bramble jobs` shows why; retry or drop them")
+        yield warning(about, "jobs", text, "`bramble jobs` shows why; retry or drop them")
     else:
-        yield _well(about, "jobs", f"{queue.queued} queued")
+        yield well(about, "jobs", f"{queue.queued} queued")
 
 
 def _judge_clock(about: str, offset_s: float) -> Iterator[Finding]:
@@ -211,16 +251,4 @@ def _judge_frames(about: str, camera: CameraStatus) -> Iterator[Finding]:
         reasons = {**counts.dropped, **counts.failed}
         worst = max(reasons, key=lambda reason: reasons[reason])
         text = f"nobody looked at {unseen} of {counts.offered} frames, most for {worst}"
-        yield _warning(about, "frames", text, "lower its rate with --fps, gate with --motion, or add nodes")
-
-
-def _well(about: str, check: str, text: str) -> Finding:
-    return Finding(about=about, check=check, severity=Severity.WELL, text=text)
-
-
-def _warning(about: str, check: str, text: str, remedy: str) -> Finding:
-    return Finding(about=about, check=check, severity=Severity.WARNING, text=text, remedy=remedy)
-
-
-def _broken(about: str, check: str, text: str, remedy: str) -> Finding:
-    return Finding(about=about, check=check, severity=Severity.BROKEN, text=text, remedy=remedy)
+        yield warning(about, "frames", text, "lower its rate with --fps, gate with --motion, or add nodes")

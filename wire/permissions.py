@@ -194,6 +194,8 @@ TABLE: tuple[Row, ...] = (
     *_stream(subjects.AUDIT_STREAM, "the record", read=_OPERATOR),
     _row(subjects.REFUSED, "hear what servers refused that no controller watches", subscribe=_CONTROLLER),
     _row(subjects.REFUSED, "tell what its server refused", own="witness", publish={Role.WITNESS}),
+    _row(subjects.WITNESS_HEARTBEAT, "see that every witness is there", subscribe=_CONTROLLER),
+    _row(subjects.WITNESS_HEARTBEAT, "tell that it is there", own="witness", publish={Role.WITNESS}),
     _row(subjects.HEARTBEAT, "follow the nodes' health", subscribe=_WATCHERS),
     _row(subjects.HEARTBEAT, "tell its own health", own="node", publish=_AGENT),
     _row(subjects.NODE_EVENT, "follow what happens on nodes", subscribe=_WATCHERS),

@@ -7,6 +7,7 @@ import msgspec
 from wire.cameras import CameraStatus
 from wire.cuts import CutId
 from wire.endings import Ending
+from wire.foundations import Foundations
 from wire.ids import Digest, Token
 from wire.jobs import QueueStatus
 from wire.messages import Count, Counts, Heartbeat, Message, NotNegative
@@ -65,6 +66,8 @@ class ControllerStatus(Message, frozen=True):
     metrics_url: str = ""
     liveness: str = "live"  # live | dead; set by whoever tells of it
     endings: tuple[Ending, ...] = ()  # what it lives on that ends some day, as far as it knows
+    unread: str = ""  # the log of its server, where it cannot read that
+    losing: bool = False  # messages to it were thrown away within the last minute: it could not keep up
 
 
 class ClusterStatus(Message, frozen=True):
@@ -81,3 +84,4 @@ class ClusterStatus(Message, frozen=True):
     controllers: tuple[ControllerStatus, ...] = ()
     jobs: QueueStatus | None = None  # a moment ago; None: this controller has not looked yet
     plans: tuple[PlanState, ...] = ()  # of the models that are not laid out automatically
+    foundations: Foundations = Foundations()

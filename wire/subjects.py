@@ -83,6 +83,7 @@ CAMERA_SNAPSHOT = Subject("camera.{camera}.snapshot", "asked by controllers of t
 
 AUDIT = Subject("audit.entry", "who did what and when, each entry tied to the one before it")
 REFUSED = Subject("refused.{witness}", "what the server beside a witness refused, for the record")
+WITNESS_HEARTBEAT = Subject("witness.{witness}.heartbeat", "a witness's sign of life, every two seconds")
 
 CONTROL = Subject("control.{user}.{noun}.{verb}", "what somebody asks of the controllers, and who it is")
 
@@ -110,6 +111,7 @@ TABLE: tuple[Subject, ...] = (
     CONTROLLER_LOGS,
     AUDIT,
     REFUSED,
+    WITNESS_HEARTBEAT,
     CONTROL,
 )
 

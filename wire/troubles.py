@@ -27,6 +27,7 @@ class Change:
 
     finding: Finding
     began: bool
+    since: str = ""  # what is said of the matter now that it has ended; empty where there is nothing to say
 
 
 Troubles = dict[Key, Trouble]
@@ -41,8 +42,11 @@ def fold_findings(
     flaps faster is told once. Of several findings on one matter the worst counts.
     """
     found: dict[Key, Finding] = {}
+    well: dict[Key, str] = {}
     for finding in findings:
-        key = (finding.about, finding.check)
+        key = _key(finding)
+        if finding.severity is Severity.WELL:
+            well[key] = finding.text
         if finding.severity is Severity.BROKEN or (finding.severity is Severity.WARNING and key not in found):
             found[key] = finding
     after: Troubles = {}
@@ -51,7 +55,20 @@ def fold_findings(
         trouble = _fold(troubles.get(key), found.get(key), now, patience_s, changes)
         if trouble is not None:
             after[key] = trouble
-    return after, tuple(changes)
+    return after, tuple(
+        each if each.began else replace(each, since=well.get(_key(each.finding), "")) for each in changes
+    )
+
+
+def describe(change: Change) -> str:
+    """Return it in words: what began, or what is so now that it has ended, and what was."""
+    if change.began:
+        return change.finding.text
+    return f"{change.since or 'over'} (it was: {change.finding.text})"
+
+
+def _key(finding: Finding) -> Key:
+    return finding.about, finding.check
 
 
 def _fold(

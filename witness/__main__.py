@@ -67,15 +67,21 @@ async def _tell(witness: Witness, context: Context, notifier: Notifier, stop: as
             return
         notifier.tell(READY, "STATUS=watching")
         _log.info("watching", extra={"action": "start", "user": context.user_name})
-        telling = asyncio.create_task(witness.tell(bus.control, context.user_name), name="witness-tell")
-        telling.add_done_callback(lambda _: stop.set())
+        tasks = [
+            asyncio.create_task(witness.tell(bus.control, context.user_name), name="witness-tell"),
+            asyncio.create_task(witness.beat(bus.control, context.user_name), name="witness-beat"),
+        ]
+        for task in tasks:
+            task.add_done_callback(lambda _: stop.set())
         try:
             await stop.wait()
         finally:
             notifier.tell(STOPPING)
-            telling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await telling
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -38,6 +38,11 @@ class Backlog:
         for deed in self._throttle.collect(now):
             self._keep(deed)
 
+    @property
+    def lost(self) -> int:
+        """How many there was no room for, that nobody was told of yet."""
+        return self._lost
+
     def next(self) -> Report | None:
         """Return what is to be told next; None when there is nothing. It stays until :meth:`drop`."""
         if not self._kept:

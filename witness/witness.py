@@ -6,13 +6,16 @@ import asyncio
 import logging
 import random
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
 
 from wire import headers, subjects
 from wire.audit import Deed
 from wire.bus import Link
 from wire.bus.patient import pause_s
 from wire.errors import BrambleError, InternalError, error_from_json
+from wire.foundations import WitnessBeat
 from wire.messages import encode
 from wire.refusals.report import Report
 from wire.refusals.tail import Tail
@@ -21,6 +24,7 @@ from witness.backlog import Backlog
 from witness.memory import Memory
 
 TICK_S = 1.0
+BEAT_S = 2.0
 ASK_S = 15.0
 """A controller answers when all of a report is on the record, which a cluster that looks for a leader delays."""
 
@@ -70,6 +74,21 @@ class Witness:
                 failures = 0
                 self._backlog.drop(report)
                 _log.info("on the record", extra={"action": "tell", "refusals": len(report.told)})
+
+    async def beat(self, link: Link, name: str) -> None:
+        """Tell every two seconds that ``name`` is there, until cancelled: else nobody would know when it is not."""
+        subject = subjects.WITNESS_HEARTBEAT.build(witness=name)
+        release = version("bramble-edge")
+        while True:
+            await link.wait_connected()
+            beat = WitnessBeat(
+                witness=name, at=time.time(), version=release, reads=self._tail.is_open, lost=self._backlog.lost
+            )
+            try:
+                await link.publish(subject, encode(beat))
+            except BrambleError as error:
+                _log.info("a heartbeat was lost", extra={"action": "beat", "error": error.message})
+            await asyncio.sleep(BEAT_S)
 
     async def _follow(self, source: AsyncIterator[Deed]) -> None:
         async for deed in source:

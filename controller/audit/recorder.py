@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Self
 
 from controller.audit.refusals import KINDS, OTHER
+from controller.settings import RECORD_DISK
 from wire import subjects
 from wire.audit import GENESIS, Deed, Entry, digest_entry
 from wire.bus import Bus, Stream, StreamSpec, TakenError
@@ -20,7 +21,6 @@ from wire.jobs import MESSAGE_ID
 from wire.messages import encode
 from wire.refusals.throttle import Throttle
 
-MAX_BYTES = 128 << 20
 TRIES = 20
 COLLECT_S = 5.0
 MAX_WAITING = 256
@@ -30,10 +30,10 @@ RECALLS_S = 3600.0
 _log = logging.getLogger("bramble.audit")
 
 
-def record_spec() -> StreamSpec:
+def record_spec(disk: int = RECORD_DISK) -> StreamSpec:
     """Return the stream: nothing in it can be deleted, and full means refused."""
     return StreamSpec(
-        subjects.AUDIT_STREAM, (subjects.AUDIT.wildcard(),), max_bytes=MAX_BYTES, append_only=True, recalls_s=RECALLS_S
+        subjects.AUDIT_STREAM, (subjects.AUDIT.wildcard(),), max_bytes=disk, append_only=True, recalls_s=RECALLS_S
     )
 
 
@@ -51,14 +51,14 @@ class Recorder:
         self.refused = Counter(dict.fromkeys(KINDS, 0))  # all of them, by kind
 
     @classmethod
-    async def open(cls, bus: Bus, name: str, clock: Callable[[], float]) -> Self:
-        """Open the record, and begin it where there is none.
+    async def open(cls, bus: Bus, name: str, clock: Callable[[], float], *, disk: int = RECORD_DISK) -> Self:
+        """Open the record, and begin it where there is none; it may take ``disk`` bytes.
 
         Raises:
             BusError: JetStream is not there or refused.
 
         """
-        return cls(await Stream.ensure(bus.control, record_spec()), name, clock)
+        return cls(await Stream.ensure(bus.control, record_spec(disk)), name, clock)
 
     async def write(self, deed: Deed, *, identity: str = "") -> None:
         """Add an entry; it is on disk when this returns. With an ``identity`` it is there once, however often it comes.

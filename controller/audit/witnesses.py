@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -39,10 +39,17 @@ class WitnessDesk:
     The record takes no more when it is full, so a witness that was taken over must not fill it.
     """
 
-    def __init__(self, link: Link, recorder: Recorder, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        recorder: Recorder,
+        clock: Callable[[], float],
+        take_beat: Callable[[Received], Awaitable[None]],
+    ) -> None:
         self._link = link
         self._recorder = recorder
         self._clock = clock
+        self._take_beat = take_beat
         self._shares: OrderedDict[str, Bucket] = OrderedDict()
 
     async def listen(self) -> None:
@@ -54,13 +61,19 @@ class WitnessDesk:
         self._link.call_on_reconnect(reconnected.set)
         while True:
             reconnected.clear()
-            subscription = await self._link.subscribe(
-                subjects.REFUSED.wildcard(), self._receive, queue=QUEUE, max_pending=MAX_PENDING
-            )
+            subscriptions = [
+                await self._link.subscribe(
+                    subjects.REFUSED.wildcard(), self._receive, queue=QUEUE, max_pending=MAX_PENDING
+                ),
+                await self._link.subscribe(
+                    subjects.WITNESS_HEARTBEAT.wildcard(), self._take_beat, max_pending=MAX_PENDING
+                ),
+            ]
             try:
                 await self._link.flush()
             except NotAuthorisedError as error:
-                await subscription.end()
+                for each in subscriptions:
+                    await each.end()
                 _log.warning("witnesses are not heard", extra={"action": "listen", "error": error.message})
             except BusError as error:  # the server comes back, and the subscription with it
                 _log.warning("the server is slow", extra={"action": "listen", "error": error.message})

@@ -31,7 +31,7 @@ class Snapshot:
     job_ends: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by model, end and reason
     jobs_repeated: int = 0
     plans: bool = False
-    findings: tuple[Finding, ...] = ()  # about the cluster, where this controller is the one to tell
+    findings: tuple[Finding, ...] | None = None  # about the cluster; None: another controller is the one to tell
     fenced: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)  # by kind
     unrecorded: int = 0  # refusals that could not be put on the record

@@ -11,6 +11,7 @@ from itertools import product
 
 from controller.lanes.ladder import Rung
 from controller.metrics.family import Family, Kind, Sample
+from controller.metrics.foundations import FOUNDATIONS
 from controller.metrics.snapshot import Snapshot
 from wire.cameras import CameraStatus
 from wire.endings import EndingKind, find_earliest
@@ -162,7 +163,7 @@ def _read_predictions(snapshot: Snapshot) -> Iterator[Sample]:
 
 
 def _read_findings(snapshot: Snapshot) -> Iterator[Sample]:
-    if not snapshot.plans:
+    if snapshot.findings is None:
         return
     for check, severity in product(CHECKS, (Severity.WARNING, Severity.BROKEN)):
         found = [each for each in snapshot.findings if (each.check, each.severity) == (check, severity)]
@@ -190,7 +191,7 @@ CONTROLLER = (
            lambda s: [((s.version,), 1.0)]),
     _gauge("bramble_ready", "1 while /readyz says so: connected, and every model has a node", lambda s: s.ready),
     Family("bramble_findings", "gauge", "What is wrong with the cluster, as `bramble doctor` says, counted by check; "
-           "told by the controller that plans", ("check", "severity"), _read_findings),
+           "told by the controller that plans, or while none does by another", ("check", "severity"), _read_findings),
     _gauge("bramble_bus_connected", "1 while the NATS server can be spoken to", lambda s: s.connected),
     _counter("bramble_bus_messages_lost_total", "Messages that the controller was too slow to take",
              lambda s: s.lost_messages),
@@ -307,6 +308,7 @@ MODELS = (
 
 GROUPS: dict[str, tuple[Family, ...]] = {
     "The controller": CONTROLLER,
+    "Servers, record and witnesses": FOUNDATIONS,
     "Frames": FRAMES,
     "Durable jobs": JOBS,
     "Cameras": CAMERAS,

@@ -29,9 +29,25 @@ async def test_a_trouble_is_one_event_when_it_begins_and_one_when_it_ends(bus: B
     async with asyncio.timeout(30):
         begun, ended = await heard.get(), await heard.get()
     assert begun[0] == "controller.main.event.trouble"
-    assert begun[1].text == ended[1].text == "camera door: pictures: blind"
+    assert begun[1].text == "camera door: pictures: blind"
+    assert ended[1].text == "camera door: pictures: fine (it was: blind)"
     assert ended[0] == "controller.main.event.recovered"
     assert heard.empty()
+
+
+async def test_a_watch_that_hands_over_tells_no_end_of_what_goes_on(bus: Bus) -> None:
+    heard: list[str] = []
+
+    async def note(message: Received) -> None:
+        heard.append(message.subject)
+
+    await bus.control.subscribe(subjects.CONTROLLER_EVENT.wildcard(), note)
+    watch = Watch("main", bus.control)
+    for now, findings in ((0.0, (BLIND,)), (PATIENCE_S, (BLIND,)), (5.0, None), (9.0, None), (99.0, None)):
+        await watch.look(findings, now)
+
+    await bus.control.flush()
+    assert heard == ["controller.main.event.trouble"]
 
 
 async def test_what_is_shorter_than_the_patience_is_no_event(bus: Bus) -> None:

@@ -13,6 +13,7 @@ from tui.source import Put
 from tui.updates import Update, Wants
 from wire.cameras import CameraStatus
 from wire.errors import BadRequestError
+from wire.foundations import Foundations, ServerStatus, WitnessBeat, WitnessStatus
 from wire.jobs import QueueStatus
 from wire.messages import Counts, Detection, Heartbeat, Result, Shard, ShardReport, ShardState, Timings
 from wire.plans import PlanReport, PlanRequest, PlanState
@@ -141,6 +142,22 @@ def healthy() -> ClusterStatus:
         [make_node(f"node-{number}", load=0.8 + number / 10, temperature_c=50.0 + number) for number in (1, 2, 3)],
         [make_camera("door"), make_camera("yard", fps=5.0)],
     )
+
+
+def shaken() -> ClusterStatus:
+    """A server of two is away with its witness; another's cannot read its log."""
+    beat = WitnessBeat(witness="witness-hub3", at=AT, version="0.1.0", reads=False)
+    found = Foundations(
+        servers=(
+            ServerStatus(server="hub1", state="current"),
+            ServerStatus(server="hub2", state="offline", silent_s=42.0),
+        ),
+        witnesses=(
+            WitnessStatus(witness="witness-hub2", age_s=40.0),
+            WitnessStatus(witness="witness-hub3", age_s=1.0, beat=beat),
+        ),
+    )
+    return replace(healthy(), foundations=found)
 
 
 def large() -> ClusterStatus:

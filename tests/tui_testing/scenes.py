@@ -50,7 +50,7 @@ def in_a_pipeline(*, settled: bool = True) -> list[Update]:
             replace(node, heartbeat=serve_stage(node.heartbeat, MODEL, stage, RATE * second, AT + second))
             for stage, node in enumerate(make_node(f"node-{number}") for number in (1, 2, 3))
         ]
-        plan = make_plan_state(MODEL, at=AT - 300, settled=settled, missing=missing)
+        plan = make_plan_state(MODEL, at=AT - (300 if settled else 20), settled=settled, missing=missing)
         status = make_status(nodes, [make_camera("door", fps=24.0)], at=AT + second, plans=(plan,))
         updates.append(StatusTaken(status))
     result = replace(

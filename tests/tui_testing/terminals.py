@@ -3,7 +3,7 @@
 Each terminal that is installed here runs ``bramble top --demo`` on a display of its own in memory (Xvfb). A person has
 to look: what must be seen is that a camera's picture is whole, gives way to a question, comes back after it, is gone on
 leaving, and that the shell gets a clean terminal back. On Debian this needs xvfb, xdotool, imagemagick, kitty, xterm
-and tmux.
+and tmux, for foot also foot and weston.
 """
 
 from __future__ import annotations
@@ -42,6 +42,23 @@ _KITTY = ("kitty", "--config", "NONE", "-o", "initial_window_width=1200", "-o", 
           "-o", "remember_window_size=no")  # fmt: skip
 TERMINALS = (
     Terminal("kitty", _KITTY, ("kitty",), environment=(("LIBGL_ALWAYS_SOFTWARE", "1"),)),
+    # foot speaks Wayland alone: a compositor in a window of X, which has room for nothing else.
+    Terminal(
+        "foot",
+        (
+            "weston",
+            "--backend=x11-backend.so",
+            "--shell=kiosk-shell.so",
+            "--width=1200",
+            "--height=760",
+            "--no-config",
+            "--idle-time=0",
+            "--",
+            "foot",
+            "--config=/dev/null",
+        ),
+        ("weston", "foot"),
+    ),
     Terminal("xterm-sixel", (*_XTERM, "-ti", "vt340", "-e"), ("xterm",)),
     Terminal("xterm-80x24", (*_XTERM[:-1], "80x24", "-e"), ("xterm",)),
     Terminal("xterm-no-colour", (*_XTERM, "-e"), ("xterm",), environment=(("NO_COLOR", "1"),)),

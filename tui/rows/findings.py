@@ -14,7 +14,14 @@ FINDING_COLUMNS = (
     Column("state", "CHECK", 11),
     Column("text", "WHAT", 24, grows=True),
 )
-_VIEWS = {"jobs": Target("view", "jobs"), "controller": Target("view", "controllers")}
+_VIEWS = {
+    "jobs": Target("view", "jobs"),
+    "controller": Target("view", "controllers"),
+    "record": Target("view", "events"),
+    "server": Target("view", "controllers"),
+    "servers": Target("view", "controllers"),
+    "witness": Target("view", "controllers"),
+}
 
 
 def finding_rows(assessment: Assessment, *, everything: bool = False) -> tuple[Row, ...]:

@@ -26,6 +26,7 @@ ASK_S = 5.0
 LIMIT = 256
 """So many of those that were closed last are looked at; in a flood the others are not told apart."""
 
+CLOSED = f"state=closed&sort=stop&limit={LIMIT}"
 MAX_PAGE = 1 << 20
 MOST_HEARD = 1024
 FAILURE = "TLS Handshake Failure"
@@ -141,7 +142,7 @@ async def _follow(
 async def _look(url: str, tls: ssl.SSLContext | None) -> Page | Deed | None:
     """Return the page; a refusal of our own where who shows it is not to be trusted; None where nobody does."""
     try:
-        return read_page(await asyncio.to_thread(_fetch, url, tls))
+        return read_page(await asyncio.to_thread(fetch_connections, url, tls, CLOSED))
     except (OSError, HTTPException, BadRequestError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(reason, ssl.SSLCertVerificationError):
@@ -158,8 +159,15 @@ def refuse_server(url: str, why: str) -> Deed:
     return Deed(who=host, action="access.connect", target=where.netloc[:200], outcome=Outcome.REFUSED, detail=detail)
 
 
-def _fetch(url: str, tls: ssl.SSLContext | None) -> bytes:
-    where = f"{url.rstrip('/')}/connz?state=closed&sort=stop&limit={LIMIT}"
-    with urlopen(where, timeout=ASK_S, context=tls) as reply:  # noqa: S310 - open_page has checked the scheme
+def fetch_connections(url: str, tls: ssl.SSLContext | None, which: str) -> bytes:
+    """Return the page of connections; ``which`` is its query.
+
+    Raises:
+        OSError: it cannot be had, or who shows it is not to be trusted.
+        HTTPException: what answers is no web server.
+
+    """
+    where = f"{url.rstrip('/')}/connz?{which}"
+    with urlopen(where, timeout=ASK_S, context=tls) as reply:  # noqa: S310 - whoever opens it has checked the scheme
         data: bytes = reply.read(MAX_PAGE)
         return data

@@ -12,7 +12,10 @@ import re
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
+import msgspec
+
 from wire.audit import MAX_DETAIL, Deed, Outcome
+from wire.refusals.names import Names
 from wire.refusals.tail import MAX_LINE, Tail
 from wire.subjects import INBOXES
 
@@ -31,6 +34,7 @@ _REFUSALS = re.compile(
     r"authentication error|Authentication Timeout|Authorization|TLS (?:\w+ )?handshake error"
     r"|(?:User|Account) Authentication Expired|maximum connections exceeded"
 )
+_KEY = re.compile(r"U[A-Z2-7]{55}")
 _ACTIONS = {"Publish": "access.publish", "Subscription": "access.subscribe"}
 _ANSWER = "access.answer"
 _PORTS = {"lid": " (between sites)", "rid": " (between servers)"}
@@ -90,9 +94,25 @@ def _unquote(text: str) -> str:
         return text
 
 
-async def read_refusals(tail: Tail, heard: Callable[[str], None] = lambda _: None) -> AsyncIterator[Deed]:
-    """Yield what the server refuses, for ever; ``heard`` is called with each one's ``address:port``."""
+async def name_user(deed: Deed, names: Names) -> Deed:
+    """Return it with the user's name in place of the key, which stays among the details."""
+    if not _KEY.fullmatch(deed.who) or not (name := await names.find(deed.who)):
+        return deed
+    return msgspec.structs.replace(deed, who=name, detail=f"{deed.detail} with {deed.who}"[:MAX_DETAIL])
+
+
+async def read_refusals(
+    tail: Tail, heard: Callable[[str], None] = lambda _: None, names: Names | None = None
+) -> AsyncIterator[Deed]:
+    """Yield what the server refuses, for ever.
+
+    Args:
+        tail: the server's log.
+        heard: called with each one's ``address:port``.
+        names: whose key it is; None: keys stay keys.
+
+    """
     async for line in tail.lines():
         if deed := parse_line(line):
             heard(line.partition("[ERR] ")[2].partition(" ")[0])
-            yield deed
+            yield await name_user(deed, names) if names else deed

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import AsyncIterator
 
 from wire.audit import Deed
 from wire.refusals.closed import Heard, open_page
+from wire.refusals.names import Names, fetch_users
 from wire.refusals.server_log import read_refusals
 from wire.refusals.tail import Tail
 
@@ -23,9 +25,10 @@ async def open_sources(log: Tail | None, monitor: str, tls: ssl.SSLContext | Non
         BadRequestError: the URL is none.
 
     """
+    trusted = tls if monitor.startswith("https://") else None
     found, heard = [], Heard()
+    pages = [await open_page(monitor, trusted, heard)] if monitor else []
     if log is not None:
-        found.append(read_refusals(log, heard.add))
-    if monitor:
-        found.append(await open_page(monitor, tls if monitor.startswith("https://") else None, heard))
-    return found
+        names = Names(lambda: fetch_users(monitor, trusted), time.monotonic) if monitor else None
+        found.append(read_refusals(log, heard.add, names))
+    return [*found, *pages]

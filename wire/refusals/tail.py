@@ -29,7 +29,7 @@ class Tail:
     """The lines that are added to a file. The old file is read to its end before a new one is begun."""
 
     def __init__(self, path: Path, file: IO[bytes] | None) -> None:
-        self._path = path
+        self.path = path
         self._file = file
         self._rest = b""
         self.place: Place | None = None
@@ -72,6 +72,11 @@ class Tail:
         finally:
             self.close()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file that can be read."""
+        return self._file is not None
+
     def close(self) -> None:
         """Read no more."""
         if self._file is not None:
@@ -94,7 +99,7 @@ class Tail:
         return self._begin()
 
     def _begin(self) -> tuple[bytes, bool]:
-        self._file = _open(self._path)
+        self._file = _open(self.path)
         return (self._file.read(READ), True) if self._file else (b"", False)
 
     def _find_change(self) -> Literal["", "cut", "replaced"]:
@@ -103,7 +108,7 @@ class Tail:
             return ""
         own = os.fstat(self._file.fileno())
         try:
-            found = self._path.stat()
+            found = self.path.stat()
         except OSError:
             return ""  # between two files
         if (found.st_dev, found.st_ino) != (own.st_dev, own.st_ino):

@@ -229,7 +229,13 @@ async def test_what_the_leaf_refuses_is_on_the_clusters_record(sites: Sites) -> 
         run_witness(sites.leaf.directory / "log", f"https://127.0.0.1:{sites.leaf.monitor_port}", near),
     ):
         recorder = await Recorder.open(controller, "hub-2", time.monotonic)
-        await WitnessDesk(controller.control, recorder, time.monotonic).listen()
+        heard: asyncio.Queue[str] = asyncio.Queue()
+
+        async def note(message: Received) -> None:
+            await heard.put(message.subject)
+
+        await WitnessDesk(controller.control, recorder, time.monotonic, note).listen()
+        assert await asyncio.wait_for(heard.get(), WAIT_S) == "witness.witness-attic.heartbeat"
 
         with pytest.raises(NotAuthorisedError):
             await viewer.data.request(subjects.NODE_COMMAND.build(node="pi1", verb="drain"), b"{}", within=WAIT_S)
@@ -237,8 +243,9 @@ async def test_what_the_leaf_refuses_is_on_the_clusters_record(sites: Sites) -> 
         eva = sites.authority.record.find("eva")
         assert eva is not None
         deed = await RecordReader(controller).expect(
-            "access.publish", who=eva.public_key, target=subjects.NODE_COMMAND.build(node="pi1", verb="drain")
-        )
+            "access.publish", who="eva", target=subjects.NODE_COMMAND.build(node="pi1", verb="drain"),
+            detail=eva.public_key,
+        )  # fmt: skip
         assert deed.witness == "witness-attic"
 
 

@@ -201,7 +201,7 @@ async def thieving(secured: Secured, name: str, role: Role) -> AsyncIterator[tup
         ("access.subscribe", "SUB > 1\r\n", ">"),
     ],
 )
-async def test_what_a_stolen_agent_s_key_is_not_for_is_on_the_record_under_that_key(
+async def test_what_a_stolen_agent_s_key_is_not_for_is_on_the_record_with_its_name_and_key(
     secured: Secured, stream: Stream, action: str, command: str, target: str
 ) -> None:
     async with recording(secured) as record, thieving(secured, "pi2", Role.AGENT) as (thief, key):
@@ -209,7 +209,7 @@ async def test_what_a_stolen_agent_s_key_is_not_for_is_on_the_record_under_that_
         assert len(said) == 1
         assert "Permissions Violation" in said[0]
 
-        await record.expect(action, who=key, target=target)
+        await record.expect(action, who="pi2", target=target, detail=key)
         await stream.flows_on()
 
 
@@ -227,7 +227,7 @@ async def test_an_answer_given_twice_is_refused_and_on_the_record(secured: Secur
         assert await agent.provoke(b"PUB _INBOX_hub2.asked.1 5\r\nfirst\r\n") == []
         assert len(await agent.provoke(b"PUB _INBOX_hub2.asked.1 5\r\nagain\r\n")) == 1
 
-        await record.expect("access.answer", who=key, target="_INBOX_hub2.asked.1")
+        await record.expect("access.answer", who="pi2", target="_INBOX_hub2.asked.1", detail=key)
         await stream.flows_on()
 
 
@@ -255,9 +255,8 @@ async def test_late_answers_of_a_node_that_was_cut_off_are_one_entry_and_counted
             late = [f"PUB _INBOX_hub2.asked.{number} 4\r\nlate\r\n".encode() for number in range(frames)]
             assert len(await agent.provoke(b"".join(late))) == frames
             assert len(await agent.provoke(b"PUB node.pi1.heartbeat 2\r\n{}\r\n")) == 1
-
-        await record.expect("access.answer", who=key, target="_INBOX_hub2.asked.0")
-        await record.expect("access.publish", who=key, target="node.pi1.heartbeat")
+            await record.expect("access.answer", who="pi2", target="_INBOX_hub2.asked.0", detail=key)
+            await record.expect("access.publish", who="pi2", target="node.pi1.heartbeat", detail=key)
         assert record.recorder.refused["access.answer"] == frames
         assert len(await record.deeds("access.answer")) == 1
         await stream.flows_on()
@@ -310,5 +309,5 @@ async def test_a_camera_that_pushes_under_another_name_is_on_the_record(
         said = await door.provoke(f"PUB frames.{camera} 2\r\n{{}}\r\n".encode())
         assert "Permissions Violation" in said[-1]
 
-        await record.expect("access.publish", who=key, target=f"frames.{camera}")
+        await record.expect("access.publish", who="door", target=f"frames.{camera}", detail=key)
         await stream.flows_on()

@@ -17,6 +17,7 @@ from cli.access.enforce import push_account
 from cli.local.broker import LOG_FILE
 from controller.audit.recorder import Recorder
 from controller.audit.witnesses import BURST, WitnessDesk
+from controller.foundations import FoundationsKeeper
 from tests.integration.access.conftest import streaming
 from tests.integration.access.test_on_record import come_in_plain_text, come_without_credentials, thieving
 from tests.testing.record import RecordReader
@@ -26,6 +27,8 @@ from wire import permissions, subjects
 from wire.audit import UNPROVED, Deed, Outcome
 from wire.bus import Bus, Received
 from wire.errors import NoCapacityError, error_from_json
+from wire.findings import Severity
+from wire.foundations import SILENT_S, WitnessBeat, judge_foundations
 from wire.messages import Done, decode, encode
 from wire.permissions import Role
 from wire.refusals.closed import FAILURE
@@ -49,7 +52,19 @@ class Controller(RecordReader):
     def __init__(self, bus: Bus, recorder: Recorder) -> None:
         super().__init__(bus)
         self.recorder = recorder
-        self.desk = WitnessDesk(bus.control, recorder, time.monotonic)
+        self.ahead_s = 0.0
+        self.foundations = FoundationsKeeper(bus.control, (NAME,), lambda: time.monotonic() + self.ahead_s)
+        self.desk = WitnessDesk(bus.control, recorder, time.monotonic, self._take_beat)
+        self._heard = asyncio.Event()
+
+    async def hear(self) -> None:
+        """Wait for a sign of life that is new."""
+        self._heard.clear()
+        await asyncio.wait_for(self._heard.wait(), WITHIN_S)
+
+    async def _take_beat(self, message: Received) -> None:
+        await self.foundations.take_beat(message)
+        self._heard.set()
 
 
 @asynccontextmanager
@@ -85,7 +100,7 @@ async def test_what_a_server_refuses_is_on_the_record_with_who_saw_it_and_when(s
         await come_without_credentials(secured)
         await come_in_plain_text(secured)
 
-        published = await controller.expect("access.publish", who=key, target="node.pi1.heartbeat")
+        published = await controller.expect("access.publish", who="pi2", target="node.pi1.heartbeat", detail=key)
         assert published.witness == NAME
         assert before - 1 <= published.seen_at <= time.time() + 1
         for detail in ("authentication error", FAILURE):
@@ -104,7 +119,7 @@ async def test_what_is_refused_while_no_controller_listens_is_on_the_record_once
             await program.say("not on the record yet")
         await controller.desk.listen()
 
-        await controller.expect("access.publish", who=key, target="results.b.m")
+        await controller.expect("access.publish", who="pi2", target="results.b.m", detail=key)
         targets = [deed.target for deed in await controller.deeds("access.publish")]
         assert targets == ["results.a.m", "results.b.m"]  # the third is counted, and told with the count in due time
         await program.say("action=tell")
@@ -131,6 +146,43 @@ async def test_controllers_hear_witnesses_once_the_server_knows_of_them(
         assert decode(answer.data, Done).text == "refusals on the record: 1"
 
 
+async def test_a_witness_is_missed_when_it_dies_and_heard_when_it_is_back(secured: Secured) -> None:
+    secured.let_in(NAME, Role.WITNESS)
+    async with controlling(secured, listens=True) as controller:
+        assert [each.beat for each in controller.foundations.found.witnesses] == [None]
+        for _ in range(2):
+            async with witnessing(secured) as program:
+                await controller.hear()
+                assert find_wrong(controller) == []
+                await program.end(signal.SIGKILL)
+            controller.ahead_s += SILENT_S + 1
+            assert find_wrong(controller) == [(f"witness {NAME}", "witness")]
+
+
+async def test_a_witness_that_cannot_read_its_servers_log_says_so(secured: Secured, tmp_path: Path) -> None:
+    secured.let_in(NAME, Role.WITNESS)
+    path = secured.directory / f"{NAME}.json"
+    async with (
+        controlling(secured, listens=True) as controller,
+        run_witness(tmp_path / "none.log", secured.broker.monitor, path),
+    ):
+        await controller.hear()
+        assert find_wrong(controller) == [(f"witness {NAME}", "log")]
+
+
+async def test_a_sign_of_life_in_anothers_name_is_none(secured: Secured) -> None:
+    beat = WitnessBeat(witness=NAME, at=0.0, version="1")
+    async with (
+        controlling(secured, listens=True) as controller,
+        Bus.connect(secured.let_in("witness-three", Role.WITNESS), name="witness") as other,
+    ):
+        for payload in (encode(beat), b"{}"):
+            await other.control.publish(subjects.WITNESS_HEARTBEAT.build(witness="witness-three"), payload)
+        await other.control.flush()
+        await controller.bus.control.flush()
+        assert [each.beat for each in controller.foundations.found.witnesses] == [None]
+
+
 async def test_what_is_refused_while_the_witness_is_dead_is_on_the_record_once_it_is_back(
     secured: Secured, tmp_path: Path
 ) -> None:
@@ -139,13 +191,13 @@ async def test_what_is_refused_while_the_witness_is_dead_is_on_the_record_once_i
     async with controlling(secured, listens=True) as controller, thieving(secured, "pi2", Role.AGENT) as (thief, key):
         async with witnessing(secured, "--memory", str(memory), "--log-level", "debug") as program:
             await thief.provoke(b"PUB results.a.m 2\r\n{}\r\n")
-            await controller.expect("access.publish", who=key, target="results.a.m")
+            await controller.expect("access.publish", who="pi2", target="results.a.m", detail=key)
             kept = (secured.broker.directory / LOG_FILE).stat().st_size
             await program.say(f"offset={kept}")
             await program.end(signal.SIGKILL)
         await thief.provoke(b"PUB results.b.m 2\r\n{}\r\n")
         async with witnessing(secured, "--memory", str(memory)):
-            await controller.expect("access.publish", who=key, target="results.b.m")
+            await controller.expect("access.publish", who="pi2", target="results.b.m", detail=key)
 
         assert [deed.target for deed in await controller.deeds("access.publish")] == ["results.a.m", "results.b.m"]
 
@@ -221,3 +273,8 @@ def refuse(target: str) -> Deed:
 
 async def ask(witness: Bus, report: Report) -> Received:
     return await witness.control.request(subjects.REFUSED.build(witness=NAME), encode(report), within=WITHIN_S)
+
+
+def find_wrong(controller: Controller) -> list[tuple[str, str]]:
+    found = judge_foundations(controller.foundations.found)
+    return [(each.about, each.check) for each in found if each.severity is not Severity.WELL]

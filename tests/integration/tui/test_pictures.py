@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
@@ -61,13 +62,20 @@ async def rest(pilot: Pilot[None]) -> None:
         await settle(pilot)
 
 
-@pytest.mark.parametrize("protocol", ["kitty", "sixel"])
-async def test_a_picture_is_written_again_only_where_cells_were_written_over_it(protocol: str, told: list[str]) -> None:
+@asynccontextmanager
+async def showing_a_picture(protocol: str) -> AsyncIterator[tuple[TopApp, Pilot[None]]]:
+    """The camera view with its picture on the screen, for the time of an ``async with``."""
     app = make_picture_app(protocol)
     async with app.run_test(size=SIZE) as pilot:
         await rest(pilot)
         await pilot.press("tab", "enter")
         await rest(pilot)
+        yield app, pilot
+
+
+@pytest.mark.parametrize("protocol", ["kitty", "sixel"])
+async def test_a_picture_is_written_again_only_where_cells_were_written_over_it(protocol: str, told: list[str]) -> None:
+    async with showing_a_picture(protocol) as (app, pilot):
         for second in range(1, 4):
             app._take(StatusTaken(replace(healthy(), at=AT + second / 10)))
             app._take(ResultsTaken((make_result(f"{second:021x}"),), 0))
@@ -80,11 +88,7 @@ async def test_a_picture_is_written_again_only_where_cells_were_written_over_it(
 
 @pytest.mark.parametrize("protocol", ["kitty", "sixel"])
 async def test_another_picture_takes_the_place_of_the_one_before(protocol: str, told: list[str]) -> None:
-    app = make_picture_app(protocol)
-    async with app.run_test(size=SIZE) as pilot:
-        await rest(pilot)
-        await pilot.press("tab", "enter")
-        await rest(pilot)
+    async with showing_a_picture(protocol) as (app, pilot):
         told.clear()
         app._take(make_picture((40, 200, 40)))
         app.repaint()
@@ -95,11 +99,7 @@ async def test_another_picture_takes_the_place_of_the_one_before(protocol: str, 
 
 @pytest.mark.parametrize("protocol", ["kitty", "sixel"])
 async def test_a_picture_gives_way_to_a_question_and_comes_back(protocol: str, told: list[str]) -> None:
-    app = make_picture_app(protocol)
-    async with app.run_test(size=SIZE) as pilot:
-        await rest(pilot)
-        await pilot.press("tab", "enter")
-        await rest(pilot)
+    async with showing_a_picture(protocol) as (_, pilot):
         told.clear()
         await pilot.press("x")
         await rest(pilot)

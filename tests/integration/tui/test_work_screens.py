@@ -6,7 +6,7 @@ import pytest
 
 from tests.tui_testing.apps import make_app
 from tests.tui_testing.archives import QUEUE, make_entries, make_failures, make_report
-from tests.tui_testing.boards import AT, StillSource, healthy, make_node, make_status
+from tests.tui_testing.boards import AT, StillSource, healthy, make_node, make_status, shaken
 from tests.tui_testing.pictures import LARGE, WIDE, Compare, looks_as_before
 from tests.tui_testing.scenes import FIRST, in_a_pipeline, in_trouble
 from tests.tui_testing.versions import in_versions
@@ -113,6 +113,10 @@ def test_the_question_before_a_batch_is_changed(snap_compare: Compare, key: str)
 
 def test_controllers_and_their_leases(snap_compare: Compare) -> None:
     assert looks_as_before(snap_compare, make_app(FIRST, StatusTaken(in_trouble())), "5")
+
+
+def test_servers_and_witnesses_between_the_controllers_and_their_leases(snap_compare: Compare) -> None:
+    assert looks_as_before(snap_compare, make_app(FIRST, StatusTaken(shaken())), "5")
 
 
 def test_events_above_the_record(snap_compare: Compare) -> None:

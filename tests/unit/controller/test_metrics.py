@@ -24,6 +24,7 @@ from controller.results.ledger import End, Ledger
 from tests.testing.heartbeats import make_heartbeat
 from wire.cameras import CameraStatus
 from wire.endings import Ending, EndingKind
+from wire.foundations import Foundations, ServerStatus, WitnessBeat, WitnessStatus
 from wire.messages import Counts, Heartbeat, Shard, ShardReport, ShardState, Timings
 from wire.status import ClusterStatus, ControllerStatus, ModelStatus, NodeStatus
 
@@ -125,6 +126,31 @@ def test_every_kind_of_refusal_is_counted_from_the_start() -> None:
 
     assert read(snapshot, "bramble_refused_total", kind="answer") == 3
     assert [read(snapshot, "bramble_refused_total", kind=kind.removeprefix("access.")) for kind in KINDS].count(0) == 6
+
+
+def test_servers_witnesses_and_the_record_are_told() -> None:
+    beat = WitnessBeat(witness="witness-hub3", at=0.0, version="1", reads=False)
+    foundations = Foundations(
+        servers=(ServerStatus(server="hub1", state="current"), ServerStatus(server="hub2", state="offline", behind=7)),
+        record_bytes=5, record_limit_bytes=10,
+        witnesses=(WitnessStatus(witness="witness-hub2", age_s=60.0),
+                   WitnessStatus(witness="witness-hub3", age_s=1.0, beat=beat)),
+    )  # fmt: skip
+    controllers = (msgspec.structs.replace(make_controller("c", ()), unread="/var/log/none"), make_controller("d", ()))
+    snapshot = make_snapshot()
+    snapshot = replace(
+        snapshot,
+        status=msgspec.structs.replace(snapshot.status, controllers=controllers, foundations=foundations),
+    )
+
+    assert [read(snapshot, "bramble_server_up", server=each) for each in ("hub1", "hub2")] == [1, 0]
+    assert read(snapshot, "bramble_server_behind_writes", server="hub2") == 7
+    assert [read(snapshot, "bramble_witness_up", witness=f"witness-hub{n}") for n in (2, 3)] == [0, 1]
+    assert read(snapshot, "bramble_server_log_read", program="witness", id="witness-hub3") == 0
+    assert read(snapshot, "bramble_server_log_read", program="controller", id="c") == 0
+    assert read(snapshot, "bramble_server_log_read", program="controller", id="d") is None
+    assert (read(snapshot, "bramble_record_bytes"), read(snapshot, "bramble_record_limit_bytes")) == (5, 10)
+    assert read(snapshot, "bramble_store_up") == 1
 
 
 def test_nothing_is_shown_before_the_first_snapshot() -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from controller.vitals import STALL_S, Vitals
+from controller.vitals import LOSING_S, STALL_S, Vitals
 
 
 class Surroundings:
@@ -18,6 +18,8 @@ class Surroundings:
         self.connected = True
         self.manifests = [SimpleNamespace(name="cats"), SimpleNamespace(name="dogs")]
         self.ready = {"cats": 1, "dogs": 2}
+        self.control = SimpleNamespace(slow_consumers=0)
+        self.data = SimpleNamespace(slow_consumers=0)
 
     def ready_for(self, model: str) -> int:
         return self.ready.get(model, 0)
@@ -67,3 +69,17 @@ def test_the_models_that_no_node_serves_are_named(vitals: Vitals, around: Surrou
     around.ready = {"cats": 1}
 
     assert vitals.find_unreadiness() == "no node is ready for dogs"
+
+
+def test_messages_that_were_thrown_away_are_told_of_for_a_minute(vitals: Vitals, around: Surroundings) -> None:
+    vitals.note_turn()
+    assert not vitals.is_losing
+
+    around.data.slow_consumers += 3
+    vitals.note_turn()
+    assert vitals.is_losing
+    assert vitals.lost_messages == 3
+
+    around.now += LOSING_S
+    vitals.note_turn()
+    assert not vitals.is_losing

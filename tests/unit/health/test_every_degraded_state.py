@@ -23,12 +23,14 @@ from tui.severity import Severity as Shown
 from tui.severity import assess
 from tui.state import Dashboard, fold
 from tui.updates import StatusTaken
-from wire import health
+from wire import foundations, health
 from wire.cameras import CameraStatus
 from wire.endings import Ending, EndingKind
 from wire.findings import Finding, Health, judge_health
+from wire.foundations import Foundations, ServerStatus, WitnessBeat, WitnessStatus
 from wire.jobs import QueueStatus
 from wire.messages import Counts, Shard, ShardReport, ShardState
+from wire.plans import Layout, ModelPlan, PlanRequest, PlanState
 from wire.status import ClusterStatus, ControllerStatus, ModelStatus, NodeStatus
 from wire.troubles import fold_findings
 
@@ -47,9 +49,17 @@ CONTROLLER = ControllerStatus(
     controller="main", session="s", at=AT, version="1", uptime_s=9.0, plans=True, cameras=(), counts=Counts(),
     latency_ms={},
 )  # fmt: skip
+SERVERS = tuple(ServerStatus(server=f"hub{number}", state="current") for number in (1, 2, 3))
+WITNESS = WitnessStatus(witness="witness-hub2", age_s=1.0, beat=WitnessBeat(witness="witness-hub2", at=AT, version="1"))
+FOUNDATIONS = Foundations(servers=SERVERS, record_bytes=1, record_limit_bytes=100, witnesses=(WITNESS,))
+PLAN = ModelPlan(
+    request=PlanRequest(model="ssd"), layout=Layout(name="pipeline", version="1", variant="cpu-f32", whole="0" * 64),
+    reason="", at=AT - 300, settled=True,
+)  # fmt: skip
 WELL = ClusterStatus(
     controller="main", at=AT, counts=Counts(), latency_ms={}, nodes=(NODE,), cameras=(CAMERA,), models=(MODEL,),
-    controllers=(CONTROLLER,), jobs=QueueStatus(),
+    controllers=(CONTROLLER,), jobs=QueueStatus(), foundations=FOUNDATIONS,
+    plans=(PlanState(model="ssd", plan=PLAN),),
 )  # fmt: skip
 SHARD = Shard(model="ssd", version="1", variant="cpu-f32", digest="0" * 64)
 
@@ -72,6 +82,26 @@ def cluster(**changes: object) -> ClusterStatus:
 
 def jobs(**changes: object) -> ClusterStatus:
     return msgspec.structs.replace(WELL, jobs=QueueStatus(**changes))  # type: ignore[arg-type]  # a row of the table
+
+
+def standing(**changes: object) -> ClusterStatus:
+    return cluster(foundations=msgspec.structs.replace(FOUNDATIONS, **changes))
+
+
+def witness(**changes: object) -> ClusterStatus:
+    return standing(witnesses=(msgspec.structs.replace(WITNESS, **changes),))
+
+
+def third(**changes: object) -> ClusterStatus:
+    return standing(servers=(*SERVERS[:2], msgspec.structs.replace(SERVERS[2], **changes)))
+
+
+def controller(**changes: object) -> ClusterStatus:
+    return cluster(controllers=(msgspec.structs.replace(CONTROLLER, **changes),))
+
+
+def model(**changes: object) -> ClusterStatus:
+    return cluster(models=(msgspec.structs.replace(MODEL, **changes),))
 
 
 def expiring(kind: EndingKind, *, days: float, server: str = "") -> ClusterStatus:
@@ -142,6 +172,39 @@ STATES: dict[str, tuple[ClusterStatus, str, str, Health]] = {
     "nobody plans": (
         cluster(controllers=(msgspec.structs.replace(CONTROLLER, plans=False),)), "controller main", "plans",
         Health.WARNINGS,
+    ),
+    "a witness is silent": (witness(age_s=60.0), "witness witness-hub2", "witness", Health.WARNINGS),
+    "a witness was never heard": (
+        witness(age_s=60.0, beat=None), "witness witness-hub2", "witness", Health.WARNINGS,
+    ),
+    "a witness cannot read its server's log": (
+        witness(beat=msgspec.structs.replace(WITNESS.beat, reads=False)), "witness witness-hub2", "log",
+        Health.WARNINGS,
+    ),
+    "a witness had no room": (
+        witness(beat=msgspec.structs.replace(WITNESS.beat, lost=9)), "witness witness-hub2", "witness",
+        Health.WARNINGS,
+    ),
+    "a controller cannot read its server's log": (
+        controller(unread="/var/log/bramble-nats/server.log"), "controller main", "log", Health.WARNINGS,
+    ),
+    "a controller cannot keep up": (controller(losing=True), "controller main", "messages", Health.WARNINGS),
+    "a server of three is away": (
+        third(state="offline", silent_s=12.0), "server hub3", "server", Health.BROKEN,
+    ),
+    "a server catches up": (third(state="behind", behind=9000), "server hub3", "server", Health.WARNINGS),
+    "what is stored cannot be had": (standing(problem="no leader"), "servers", "store", Health.BROKEN),
+    "the record fills": (standing(record_bytes=85), "record", "record", Health.WARNINGS),
+    "the record is full": (standing(record_bytes=100), "record", "record", Health.BROKEN),
+    "a controller is of another release": (controller(version="2"), "controller main", "versions", Health.WARNINGS),
+    "a backup serves": (
+        model(primary=("pi-9",)), "model ssd", "primary", Health.WARNINGS,
+    ),
+    "a plan does not come into force": (
+        cluster(plans=(PlanState(
+            model="ssd", plan=msgspec.structs.replace(PLAN, settled=False), missing=("operators 0 to 9 on pi-9",),
+        ),)),
+        "model ssd", "layout", Health.WARNINGS,
     ),
     "a server's certificate is about to end": (
         expiring(EndingKind.CERTIFICATE, days=20, server="tls://hub:4222"), "controller main", "expiry",
@@ -224,14 +287,15 @@ def test_it_is_on_the_dashboard_and_gone_from_it_when_it_ends(name: str) -> None
 
 
 def test_every_check_that_can_be_found_is_in_the_list_and_declared() -> None:
-    tree = ast.parse(Path(health.__file__).read_text("utf-8"))
+    trees = [ast.parse(Path(str(module.__file__)).read_text("utf-8")) for module in (health, foundations)]
     makers: dict[str, Callable[[ast.Call], ast.expr | None]] = {
-        "_warning": lambda call: call.args[1],
-        "_broken": lambda call: call.args[1],
+        "warning": lambda call: call.args[1],
+        "broken": lambda call: call.args[1],
         "Finding": lambda call: next((each.value for each in call.keywords if each.arg == "check"), None),
     }
     checks = {
         made.value
+        for tree in trees
         for call in ast.walk(tree)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in makers
         if isinstance(made := makers[call.func.id](call), ast.Constant)

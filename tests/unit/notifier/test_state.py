@@ -44,7 +44,7 @@ def test_a_trouble_is_told_once_it_lasts_and_so_is_its_end() -> None:
 
     assert [(each.state, each.at, each.text) for each in told] == [
         ("raised", 5, "camera door: blind"),
-        ("cleared", 26, "camera door: over: blind"),
+        ("cleared", 26, "camera door: over (it was: blind)"),
     ]
     assert told[0].remedy == "look"
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from tests.tui_testing.archives import make_entries, make_failures
 from tests.tui_testing.archives import make_report as make_jobs
-from tests.tui_testing.boards import AT, MODEL, large, make_camera, make_node, make_result, make_status
+from tests.tui_testing.boards import AT, MODEL, healthy, large, make_camera, make_node, make_result, make_status, shaken
 from tui.cells import fit_cell, lay_out
 from tui.columns import PADDING, Column, Row, filter_rows, fit_columns
 from tui.facts import camera_facts, node_facts
@@ -27,6 +27,7 @@ from tui.rows.cluster import (
 )
 from tui.rows.controllers import CONTROLLER_COLUMNS, DUTY_COLUMNS, controller_rows, duty_rows
 from tui.rows.findings import FINDING_COLUMNS, find_finding, find_place, finding_rows
+from tui.rows.foundations import SERVER_COLUMNS, server_rows
 from tui.rows.jobs import BATCH_COLUMNS, FAILURE_COLUMNS, batch_rows, failure_rows
 from tui.rows.logs import LOG_COLUMNS, RESULT_COLUMNS, log_rows, result_rows
 from tui.rows.plans import FLOW_COLUMNS, OPTION_COLUMNS, PLAN_COLUMNS
@@ -38,7 +39,7 @@ from tui.texts import format_bytes, format_count, format_ms, format_span, printa
 TABLES = [
     BATCH_COLUMNS, CAMERA_COLUMNS, CONTROLLER_COLUMNS, DUTY_COLUMNS, FAILURE_COLUMNS, FINDING_COLUMNS, FLOW_COLUMNS,
     LOG_COLUMNS, MODEL_COLUMNS, NODE_COLUMNS, OPTION_COLUMNS, PLAN_COLUMNS, RECORD_COLUMNS, RESULT_COLUMNS,
-    SHARD_COLUMNS,
+    SERVER_COLUMNS, SHARD_COLUMNS,
 ]  # fmt: skip
 
 
@@ -141,6 +142,7 @@ def test_every_cell_of_the_largest_cluster_stands_under_a_column() -> None:
         (CAMERA_COLUMNS, camera_rows(assessment)),
         (MODEL_COLUMNS, model_rows(assessment)),
         (CONTROLLER_COLUMNS, controller_rows(assessment)),
+        (SERVER_COLUMNS, server_rows(assess(shaken()))),
         (DUTY_COLUMNS, duty_rows(assessment)),
         (FINDING_COLUMNS, finding_rows(assessment, everything=True)),
         (BATCH_COLUMNS, batch_rows(make_jobs(AT), AT)),
@@ -172,6 +174,19 @@ def test_what_is_well_is_shown_only_when_it_is_asked_for_and_last() -> None:
     everything = finding_rows(assessment, everything=True)
     assert everything[0].severity is Severity.WARN
     assert {row.severity for row in everything[1:]} == {Severity.OK}
+
+
+def test_servers_and_witnesses_that_are_not_well_say_so_in_a_word_and_come_first() -> None:
+    rows = server_rows(assess(shaken()))
+
+    assert [row.cells[1:3] for row in rows] == [
+        ("hub2", "offline"), ("hub1", "current"), ("witness-hub2", "silent"), ("witness-hub3", "blind"),
+    ]  # fmt: skip
+    assert [row.severity for row in rows] == [Severity.BAD, Severity.OK, Severity.WARN, Severity.WARN]
+
+
+def test_where_one_server_is_alone_there_is_no_row() -> None:
+    assert server_rows(assess(healthy())) == ()
 
 
 def test_a_camera_that_no_controller_has_is_nobodys_duty() -> None:
