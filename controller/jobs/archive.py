@@ -8,6 +8,9 @@ from wire.errors import BusError
 from wire.jobs import MODEL, STATE, JobEnd, JobOutcome, own_headers
 from wire.messages import decode, encode
 
+FIND_S = 1.0
+"""A stream without a leader is silent. Without its word the job is worked on; a second outcome would be refused."""
+
 
 class Archive:
     """The streams of outcomes and dead letters."""
@@ -23,7 +26,7 @@ class Archive:
             BusError: the server could not be asked.
 
         """
-        stored = await self.outcomes.last(ticket.outcome, surely=True)
+        stored = await self.outcomes.last(ticket.outcome, surely=True, within=FIND_S)
         return decode(stored.data, JobOutcome) if stored else None
 
     async def conclude(self, ticket: Ticket, outcome: JobOutcome, *, keep: Delivery | None = None) -> bool:

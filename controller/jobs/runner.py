@@ -29,6 +29,9 @@ from wire.messages import Result
 SETTLE_S = 120.0
 """After so long without a server that takes the outcome, the job is left to the queue, which hands it out again."""
 
+STORE_AGAIN_S = 1.0
+"""Servers that look for a leader take outcomes from one moment to the next."""
+
 _log = logging.getLogger("bramble.jobs")
 
 
@@ -155,7 +158,8 @@ class Runner:
                 )
                 if self._clock() > deadline:
                     return
-                await asyncio.sleep(pause_s(failures))
+                pause = pause_s(failures)
+                await asyncio.sleep(pause if isinstance(error, FullError) else min(pause, STORE_AGAIN_S))
         try:
             await held.delivery.acknowledge()
         except BusError as error:

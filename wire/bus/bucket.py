@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 import nats.errors
 import nats.js.errors
@@ -18,6 +19,11 @@ from wire.bus.replicas import create_replicated
 from wire.cancellation import heed_cancellation
 from wire.errors import BusError
 
+ASK_S = 5.0
+TRY_S = 2.0
+PAUSE_S = 0.1
+LEADERLESS = (nats.js.errors.ServiceUnavailableError, nats.js.errors.NoStreamResponseError)
+
 FORGET_S = RELIST_S
 """For so long the server keeps a watch that was given up; nats-py's five minutes would keep ten times as many."""
 
@@ -28,6 +34,8 @@ nats-server keeps the block that it writes to in memory, whole, with all that wa
 block has 8 MB where a stream has no limit, 4 MB with one, and 32 kB only where the limit is four of them at most
 (``dynBlkSize`` in its ``filestore.go``).
 """
+
+T = TypeVar("T")
 
 
 class Bucket:
@@ -89,9 +97,8 @@ class Bucket:
 
         """
         try:
-            async with self._link.unbroken():
-                await self._inner.put(key, value)
-        except (nats.errors.Error, nats.js.errors.Error) as error:
+            await self._ask(lambda: self._inner.put(key, value))
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise BusError(f"writing {key} to {self.name} failed: {_say(error)}") from error
 
     async def get(self, key: str) -> bytes | None:
@@ -112,11 +119,10 @@ class Bucket:
 
         """
         try:
-            async with self._link.unbroken():
-                found = await self._inner.get(key)
+            found = await self._ask(lambda: self._inner.get(key))
         except nats.js.errors.KeyNotFoundError:
             return None
-        except (nats.errors.Error, nats.js.errors.Error) as error:
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise BusError(f"reading {key} from {self.name} failed: {error!r}") from error
         return Entry(found.value or b"", found.revision or 0)
 
@@ -160,9 +166,8 @@ class Bucket:
 
         """
         try:
-            async with self._link.unbroken():
-                await self._inner.delete(key)
-        except (nats.errors.Error, nats.js.errors.Error) as error:
+            await self._ask(lambda: self._inner.delete(key))
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise BusError(f"removing {key} from {self.name} failed: {error!r}") from error
 
     async def erase(self, key: str, revision: int, *, within: float) -> None:
@@ -219,6 +224,23 @@ class Bucket:
                         break
             if doubt.since is not None:
                 await _wait(reconnected, FAILED_S)
+
+    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, and again while servers look for a leader: they refuse, or are silent where the old one was asked.
+
+        Nothing that is asked here does harm when it is done twice.
+        """
+        clock = asyncio.get_running_loop().time
+        end = clock() + ASK_S
+        while True:
+            try:
+                async with self._link.unbroken(), asyncio.timeout(min(TRY_S, end - clock())):
+                    return await ask()
+            except (TimeoutError, *LEADERLESS) as error:
+                heed_cancellation()
+                if clock() + PAUSE_S >= end or getattr(error, "description", None):
+                    raise  # it is late, or somebody there says why not
+            await asyncio.sleep(PAUSE_S)
 
     async def _watch(
         self, pattern: str, reconnected: asyncio.Event

@@ -147,18 +147,19 @@ class Stream:
         async with self._asking(f"storing on {subject} failed"):
             return int((await self._js.publish(subject, payload, headers=sent or None, stream=self.name)).seq)
 
-    async def last(self, subject: str, *, surely: bool = False) -> Stored | None:
+    async def last(self, subject: str, *, surely: bool = False, within: float = REQUEST_S) -> Stored | None:
         """Return the newest message on a subject; None when there is none.
 
         Args:
             subject: one of the stream's.
             surely: ask the stream's leader, where any replica may answer otherwise, and may be a little behind.
+            within: seconds to wait for the answer.
 
         Raises:
             BusError: the stream could not be asked.
 
         """
-        async with self._asking(f"reading {subject} failed"):
+        async with self._asking(f"reading {subject} failed"), asyncio.timeout(within):
             try:
                 return _stored(await self._js.get_msg(self.name, subject=subject, direct=not surely))
             except nats.js.errors.NotFoundError:
