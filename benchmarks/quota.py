@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PERIOD_US = 10_000
-"""Short beside a frame: with the usual 100 ms a node would run at full speed for a while and then not at all."""
-LEAST_US = 1_000  # the kernel allows no less
+QUOTA_US = 1_000
+"""A turn on the processor, the shortest the kernel allows: a node that has used it up stands still for the rest of the
+period, which a slow processor does not, so turns and standstills must be short beside a frame."""
 _WEIGHT = 16  # of all groups together, in processes: else they would weigh as one
 _REST = "rest"
 
@@ -40,13 +40,13 @@ class Quotas:
 
     def limit(self, name: str, share: float) -> None:
         """Give the group so much of one processor from now on."""
-        quota = max(LEAST_US, round(share * PERIOD_US))
+        period = round(QUOTA_US / share)
         group = self._directory / name
         if self._unified:
-            (group / "cpu.max").write_text(f"{quota} {PERIOD_US}")
+            (group / "cpu.max").write_text(f"{QUOTA_US} {period}")
         else:
-            (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
-            (group / "cpu.cfs_quota_us").write_text(str(quota))
+            (group / "cpu.cfs_period_us").write_text(str(period))
+            (group / "cpu.cfs_quota_us").write_text(str(QUOTA_US))
 
     def remove(self) -> None:
         """Remove the groups, whose processes have ended but for this one."""

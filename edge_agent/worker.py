@@ -7,14 +7,14 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 
 from edge_agent import pipeline
-from edge_agent.backends.base import Activations, Findings, Servable
+from edge_agent.backends.base import Activations, Servable
 from edge_agent.custody import Custody, Held
 from edge_agent.gathering import Gathering
+from edge_agent.outbox import Onward, Outbox
 from edge_agent.pipeline import Finished, Pipeline, StuckError, Work
 from edge_agent.places import Place, check_itinerary, name_cut, read_place
 from edge_agent.post import Post
@@ -22,40 +22,25 @@ from edge_agent.replies import advance, compose, find_next, to_wire
 from edge_agent.tally import Tally
 from modelkit.errors import ModelkitError
 from wire import subjects
-from wire.bus import Knocker, Link, Received, Subscription
+from wire.bus import Link, Received, Subscription
 from wire.bus.link import check_headers
 from wire.errors import (
     BrambleError,
-    BusError,
     ErrorCode,
     InternalError,
     ModelRejectedError,
     NoCapacityError,
-    NoRespondersError,
 )
-from wire.headers import ABSENT, GATHERED, KNOCK, NODE, WorkOrder
+from wire.headers import GATHERED, KNOCK, WorkOrder
 from wire.messages import Shard, encode
-from wire.service import error_headers
 
 MAX_HELD = 16
 """Frames in flight and waiting, at most. Controllers send two to a stage: more are there only while one stalls."""
 MAX_HELD_BYTES = 32 << 20
-MAX_LATE = 64
-"""Answers, and frames that go on, that wait for a server that is away or slow."""
 MAX_FAULTS = 3
 """So many faults of its own in a row, and a shard has to prove itself anew."""
 
 _log = logging.getLogger("bramble.agent")
-
-
-@dataclass(frozen=True, slots=True)
-class _Onward:
-    """What one stage has for another one of this node: a message that need not go over the network."""
-
-    subject: str
-    reply: str
-    headers: dict[str, str] | None
-    data: bytes
 
 
 class Worker:
@@ -68,11 +53,10 @@ class Worker:
         self._pipeline = Pipeline()
         self._posts: dict[Shard, Post] = {}
         self._subscriptions: dict[Place, Subscription] = {}
-        self._knocker: Knocker | None = None  # only a node with a stage before the last one sends frames on
+        self._outbox = Outbox(node, link)
         self._loop = asyncio.get_running_loop()
         self._held = Custody()  # what is under way
         self._watch: asyncio.TimerHandle | None = None  # for a frame that does not come out of its thread
-        self._late: set[asyncio.Task[None]] = set()  # what waits for the server
         self.draining = False  # true: new work is refused
 
     @property
@@ -110,8 +94,8 @@ class Worker:
             StuckError: the frames begun on the old servable do not end.
 
         """
-        if self._knocker is None and shard.stage < shard.stages - 1:
-            self._knocker = await Knocker.open(self._link, header=KNOCK)
+        if shard.stage < shard.stages - 1:
+            await self._outbox.open_way_on()
         old = self._posts.get(shard)
         gathering = Gathering(shard.parts) if shard.parts and shard.crop is None else None
         self._posts[shard] = Post(shard, servable, on_broken, gathering, tally=old.tally if old else Tally())
@@ -144,8 +128,7 @@ class Worker:
         if not await self._held.wait(within):
             for frame in self._held.frames:
                 self._give_up(frame, NoCapacityError(f"{self._node} left before the frame was done"))
-        if self._late:
-            await asyncio.wait(tuple(self._late), timeout=1.0)
+        await self._outbox.close(within=1.0)
 
     def close(self) -> None:
         """Let go of all models and threads."""
@@ -169,7 +152,7 @@ class Worker:
             else:
                 self._begin(post, work, message.reply)
         except Exception as error:  # noqa: BLE001 - whoever waits for this frame has to hear of it
-            self._refuse(message.reply, to_wire(error))
+            self._outbox.refuse(message.reply, to_wire(error))
 
     def _begin(self, post: Post, work: Work, reply: str) -> None:
         frame = Held(post, work, reply)
@@ -187,7 +170,7 @@ class Worker:
             return
         self._begin(post, gathered.work, gathered.reply)
         for other in gathered.others:
-            self._reply(other, b"", {GATHERED: "1"})
+            self._outbox.answer(other, b"", {GATHERED: "1"})
 
     def _set_timer(self, post: Post, gathering: Gathering) -> None:
         deadline = gathering.next_deadline
@@ -197,7 +180,7 @@ class Worker:
     def _expire(self, post: Post, gathering: Gathering, now: float | None = None) -> None:
         """Give up frames of which a part did not come in time."""
         for reply, error in gathering.expire(time.monotonic() if now is None else now):
-            self._refuse(reply, error)
+            self._outbox.refuse(reply, error)
         self._set_timer(post, gathering)
 
     def _admit(self, message: Received, now: float) -> tuple[Post, Work]:
@@ -235,34 +218,28 @@ class Worker:
         )
 
     def _end(self, frame: Held, found: Finished | BaseException) -> None:
-        """Answer a frame, in the thread that did it; what is no finding is the loop's business."""
-        if not (isinstance(found, Finished) and isinstance(found.outcome, Findings)):
-            self._call(self._settle, frame, found)
-            return
-        try:
-            answer = encode(compose(self._node, frame.post.shard, frame.work, found, found.outcome))
-        except Exception as error:  # noqa: BLE001 - whoever waits for this frame has to hear of it
-            self._call(self._settle, frame, error)
-            return
-        if self._held.claim(frame):
-            frame.post.count_served(found.busy_ms)
-            if not self._post(frame.reply, answer):
-                self._call(self._reply, frame.reply, answer)
-        self._held.release(frame)
-
-    def _settle(self, frame: Held, found: Finished | BaseException) -> None:
-        """Hand a frame on, or tell what went wrong."""
+        """Answer a frame or hand it on, in the thread that did it; what went wrong is the loop's business."""
         if self._held.claim(frame):
             if isinstance(found, Finished):
-                frame.post.count_served(found.busy_ms)
-                self._hand_on(frame, found)
-            else:
-                self._fail(frame.post, frame.reply, to_wire(found))
+                try:
+                    self._conclude(frame, found)
+                except Exception as error:  # noqa: BLE001 - whoever waits for this frame has to hear of it
+                    found = error
+            if isinstance(found, BaseException):
+                self._call(self._fail, frame.post, frame.reply, to_wire(found))
         self._held.release(frame)
+
+    def _conclude(self, frame: Held, found: Finished) -> None:
+        if isinstance(found.outcome, Activations):
+            self._hand_on(frame, found, found.outcome.payload)
+            return
+        answer = encode(compose(self._node, frame.post.shard, frame.work, found, found.outcome))
+        frame.post.count_served(found.busy_ms)
+        self._outbox.answer(frame.reply, answer)
 
     def _give_up(self, frame: Held, error: BrambleError) -> None:
         if self._held.claim(frame):
-            self._refuse(frame.reply, error)
+            self._outbox.refuse(frame.reply, error)
         self._held.release(frame)
 
     def _look_for_stuck(self) -> None:
@@ -276,85 +253,30 @@ class Worker:
             self._on_stuck(error)
             self._give_up(frame, InternalError(str(error)))
 
-    def _hand_on(self, frame: Held, finished: Finished) -> None:
+    def _hand_on(self, frame: Held, finished: Finished, payload: bytes) -> None:
         """Send a frame to the node of the next stage, which answers, or goes on, in our place."""
-        assert isinstance(finished.outcome, Activations)  # findings are answered
-        shard, reply, payload = frame.post.shard, frame.reply, finished.outcome.payload
-        hop = frame.work.order.itinerary[find_next(shard)]
+        shard, order = frame.post.shard, frame.work.order
+        hop = order.itinerary[find_next(shard)]
         now, at = time.monotonic(), time.time()
-        try:
-            order = advance(self._node, shard, frame.work, finished, sent_bytes=len(payload), now=now, at=at)
-        except BrambleError as error:
-            self._refuse(reply, error)
-            return
-        onward = _Onward(
+        order = advance(self._node, shard, frame.work, finished, sent_bytes=len(payload), now=now, at=at)
+        onward = Onward(
+            hop.node,
             subjects.WORK.build(node=hop.node, model=shard.model, stage=str(hop.stage)),
-            reply,
+            frame.reply,
             order.to_headers(),
             payload,
         )
+        frame.post.count_served(finished.busy_ms)
         if hop.node == self._node:  # our own next stage needs no server between
-            self._receive(onward)
-            return
-        absent = NoRespondersError(
-            f"nobody serves stage {hop.stage} of {shard.model} on {hop.node}",
-            remedy="see `bramble nodes`",
-            node=hop.node,
-        )
-        self._begin_sending(self._send_on(onward, absent))
-
-    async def _send_on(self, onward: _Onward, absent: NoRespondersError) -> None:
-        assert self._knocker is not None  # opened before the shard was served
-        try:
-            await self._knocker.publish(
-                onward.subject,
-                onward.data,
-                headers=onward.headers or {},
-                reply=onward.reply,
-                on_nobody=partial(self._refuse, onward.reply, absent),
-            )
-        except BrambleError as error:
-            self._refuse(onward.reply, error)
+            self._call(self._receive, onward)
+        else:
+            self._outbox.send_on(onward)
 
     def _fail(self, post: Post, reply: str, error: BrambleError) -> None:
         tally = post.count_failed(own_fault=error.code is ErrorCode.INTERNAL)
-        self._refuse(reply, error)
+        self._outbox.refuse(reply, error)
         if tally.faults >= MAX_FAULTS and self._posts.get(post.shard) is post:
             post.on_broken(post.shard, f"failed {tally.faults} times in a row: {error}")
-
-    def _refuse(self, reply: str, error: BrambleError) -> None:
-        headers = {**error_headers(error), NODE: error.node or self._node}
-        if isinstance(error, NoRespondersError):
-            headers[ABSENT] = "1"
-        self._reply(reply, error.to_json(), headers)
-
-    def _reply(self, reply: str, payload: bytes, headers: dict[str, str] | None = None) -> None:
-        """Answer: now, or in a task of its own where that has to wait for the server."""
-        if not self._post(reply, payload, headers):
-            self._begin_sending(self._reply_late(reply, payload, headers))
-
-    def _post(self, reply: str, payload: bytes, headers: dict[str, str] | None = None) -> bool:
-        """Answer now, from any thread; False where that has to wait for the server."""
-        try:
-            return self._link.post(reply, payload, headers=headers)
-        except BrambleError as error:
-            _note_lost(error)
-            return True
-
-    async def _reply_late(self, reply: str, payload: bytes, headers: dict[str, str] | None) -> None:
-        try:
-            await self._link.publish(reply, payload, headers=headers)
-        except BrambleError as error:
-            _note_lost(error)
-
-    def _begin_sending(self, sending: Coroutine[None, None, None]) -> None:
-        if len(self._late) >= MAX_LATE:
-            sending.close()
-            _note_lost(BusError(f"{MAX_LATE} messages already wait for the server"))
-            return
-        task = self._loop.create_task(sending, name="send")
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
 
     def _call(self, do: Callable[..., None], *arguments: object) -> None:
         """Have the loop do something, from another thread."""
@@ -368,7 +290,3 @@ class Worker:
         if not await self._held.wait(pipeline.STUCK_S, of=post):
             raise StuckError(f"frames of {post.shard.model} did not end within {pipeline.STUCK_S:.0f} s")
         post.servable.close()
-
-
-def _note_lost(error: BrambleError) -> None:
-    _log.warning("an answer was lost", extra={"action": "reply", "error": str(error)})

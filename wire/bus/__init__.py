@@ -10,6 +10,7 @@ from wire.bus.bus import Bus
 from wire.bus.hearing import Entry
 from wire.bus.knocker import Knocker
 from wire.bus.link import Link, Received, Subscription
+from wire.bus.protocol import Publication
 from wire.bus.store import BlobStore
 from wire.bus.stream import FullError, Stored, Stream, StreamSpec, StreamState, TakenError
 from wire.bus.work import Delivery, Work
@@ -24,6 +25,7 @@ __all__ = [
     "FullError",
     "Knocker",
     "Link",
+    "Publication",
     "Received",
     "Stored",
     "Stream",

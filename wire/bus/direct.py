@@ -12,7 +12,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
@@ -30,7 +30,7 @@ from nats.errors import (
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from wire.bus.protocol import Delivered, MalformedError, Said, is_subject, read_headers, write_publication
+from wire.bus.protocol import Delivered, MalformedError, Publication, Said, is_subject, read_headers, write_publication
 from wire.bus.tether import Tether
 from wire.bus.transport import SocketTransport
 
@@ -55,11 +55,11 @@ class DirectClient(Client):
         self._answers = ""  # where answers come in, up to the token
         self.tether = Tether()  # of what waits for the server's own answers
 
-    def post(self, subject: str, payload: bytes, reply: str, headers: Mapping[str, str] | None) -> bool:
-        """Publish at once, from any thread; False where nothing can be sent now without waiting.
+    def post(self, *publications: Publication) -> bool:
+        """Publish at once, in order, from any thread; False, and nothing is sent, where that would have to wait.
 
         Raises:
-            MaxPayloadError: the payload is above the server's limit.
+            MaxPayloadError: a payload is above the server's limit.
             BadSubjectError, BadHeaderError: the server would take it for something else.
 
         """
@@ -68,14 +68,16 @@ class DirectClient(Client):
             return False
         if self._pending or not self.is_connected or self.is_draining:
             return False
-        if len(payload) > self._max_payload:
-            raise MaxPayloadError
-        if not is_subject(subject) or (reply and not is_subject(reply)):
-            raise BadSubjectError
-        try:
-            pieces = write_publication(subject, reply, headers, payload)
-        except ValueError as error:
-            raise BadHeaderError(str(error)) from error
+        pieces: list[bytes] = []
+        for each in publications:
+            if len(each.payload) > self._max_payload:
+                raise MaxPayloadError
+            if not is_subject(each.subject) or (each.reply and not is_subject(each.reply)):
+                raise BadSubjectError
+            try:
+                pieces += write_publication(each)
+            except ValueError as error:
+                raise BadHeaderError(str(error)) from error
         return transport.send(pieces)
 
     async def take(self, subject: str, take: Take, *, queue: str = "") -> Subscription:
@@ -113,7 +115,7 @@ class DirectClient(Client):
         timer = loop.call_later(timeout, _expire, answer)
         self._asked[token] = (subject, answer)
         try:
-            if not self.post(subject, payload, self._answers + token, headers):
+            if not self.post(Publication(subject, payload, headers, self._answers + token)):
                 await self.publish(subject, payload, self._answers + token, headers)
             return await answer
         finally:

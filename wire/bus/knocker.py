@@ -11,9 +11,11 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from threading import Lock
 
 from wire.bus.link import Link, Received, Subscription
+from wire.bus.protocol import Publication
 
 MAX_OPEN = 256
 """Knocks that are remembered. The server answers one within a round trip or never."""
@@ -34,6 +36,7 @@ class Knocker:
         self._inbox = link.client.new_inbox()
         self._numbers = itertools.count()
         self._open: OrderedDict[str, Nobody] = OrderedDict()
+        self._opening = Lock()
         self._subscription: Subscription
 
     @classmethod
@@ -43,29 +46,57 @@ class Knocker:
         knocker._subscription = await link.take(f"{knocker._inbox}.*", knocker._receive)
         return knocker
 
-    async def publish(
-        self, subject: str, payload: bytes, *, headers: Mapping[str, str], reply: str, on_nobody: Nobody
-    ) -> None:
-        """Publish, for ``reply`` to be answered by whoever receives; ``on_nobody`` is called if there is nobody.
+    def post(self, message: Publication, on_nobody: Nobody) -> bool:
+        """Publish now, from any thread; False, and nothing published, where it has to wait: then :meth:`publish` does.
+
+        Its ``reply`` is answered by whoever receives; ``on_nobody`` is called, in the loop, if there is nobody.
+
+        Raises:
+            TooLargeError: the payload is above the server's limit.
+
+        """
+        token = self._remember(on_nobody)
+        sent = False
+        try:
+            sent = self._link.post_all(message, self._make_knock(message, token))
+        finally:
+            if not sent:
+                self._forget(token)
+        return sent
+
+    async def publish(self, message: Publication, on_nobody: Nobody) -> None:
+        """Publish as :meth:`post` does, and wait for the server where that takes it.
 
         Raises:
             TooLargeError: the payload is above the server's limit.
             BusError: the connection is gone.
 
         """
-        await self._link.publish(subject, payload, headers=headers, reply=reply)
-        token = f"{self._inbox}.{next(self._numbers)}"
-        self._open[token] = on_nobody
-        if len(self._open) > MAX_OPEN:
-            self._open.popitem(last=False)
-        await self._link.publish(subject, headers={self._header: "1"}, reply=token)
+        for each in (message, self._make_knock(message, self._remember(on_nobody))):
+            await self._link.publish(each.subject, each.payload, headers=each.headers, reply=each.reply)
 
     async def close(self) -> None:
         """Listen no more."""
-        self._open.clear()
+        with self._opening:
+            self._open.clear()
         await self._subscription.end()
 
+    def _make_knock(self, message: Publication, token: str) -> Publication:
+        return Publication(message.subject, headers={self._header: "1"}, reply=token)
+
+    def _remember(self, on_nobody: Nobody) -> str:
+        token = f"{self._inbox}.{next(self._numbers)}"
+        with self._opening:
+            self._open[token] = on_nobody
+            if len(self._open) > MAX_OPEN:
+                self._open.popitem(last=False)
+        return token
+
+    def _forget(self, token: str) -> Nobody | None:
+        with self._opening:
+            return self._open.pop(token, None)
+
     def _receive(self, message: Received) -> None:
-        on_nobody = self._open.pop(message.subject, None)
+        on_nobody = self._forget(message.subject)
         if on_nobody is not None and (message.headers or {}).get(_STATUS) == _NOBODY:
             on_nobody()

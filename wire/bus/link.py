@@ -21,7 +21,7 @@ from wire.bus.client import (
     open_client,
     refuse_user,
 )
-from wire.bus.protocol import MALFORMED
+from wire.bus.protocol import MALFORMED, Publication
 from wire.bus.tether import BrokenTetherError
 from wire.context import Context
 from wire.errors import (
@@ -210,16 +210,26 @@ class Link:
     ) -> bool:
         """Send a message now; False, and nothing sent, where it would have to wait: then :meth:`publish` does.
 
-        The one method that any thread may call.
+        Any thread may call it, and :meth:`post_all`.
 
         Raises:
             TooLargeError: the payload is above the server's limit.
 
         """
+        return self.post_all(Publication(subject, payload, headers, reply))
+
+    def post_all(self, *messages: Publication) -> bool:
+        """Send messages now, in order and as one; False, and nothing sent, where they would have to wait.
+
+        Raises:
+            TooLargeError: a payload is above the server's limit.
+
+        """
         try:
-            return self._client.post(subject, payload, reply, headers)
+            return self._client.post(*messages)
         except nats.errors.Error as error:
-            raise self._explain(error, subject, payload) from error
+            largest = max(messages, key=lambda each: len(each.payload))
+            raise self._explain(error, largest.subject, largest.payload) from error
 
     def _require_connected(self) -> None:
         if not self.connected:

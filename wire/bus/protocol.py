@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -61,6 +62,15 @@ class Said(msgspec.Struct, frozen=True):
 
     verb: bytes
     rest: bytes
+
+
+class Publication(NamedTuple):
+    """A message to be sent."""
+
+    subject: str
+    payload: bytes = b""
+    headers: Mapping[str, str] | None = None
+    reply: str = ""
 
 
 class Reader:
@@ -199,13 +209,14 @@ def is_subject(text: str) -> bool:
     return _SUBJECT.fullmatch(text) is not None
 
 
-def write_publication(subject: str, reply: str, headers: Mapping[str, str] | None, payload: bytes) -> list[bytes]:
+def write_publication(publication: Publication) -> list[bytes]:
     """Return the pieces of a PUB or HPUB.
 
     Raises:
         ValueError: a header's name or value would be read as something else.
 
     """
+    subject, payload, headers, reply = publication
     if not headers:
         return [f"PUB {subject} {reply} {len(payload)}\r\n".encode(), payload, _END]
     lines: list[str] = []

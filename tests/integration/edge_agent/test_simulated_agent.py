@@ -114,8 +114,7 @@ async def test_a_frame_whose_deadline_passes_while_it_waits_is_not_run(
         assert error is not None
         assert error.code is ErrorCode.DEADLINE_EXCEEDED
         assert answer.timings.infer_ms >= 2000
-        beat = await agent.wait_for(lambda beat: any(each.failed == 1 for each in beat.shards))
-        assert beat.shards[0].served == 1
+        await agent.wait_for(lambda beat: any((each.served, each.failed) == (1, 1) for each in beat.shards))
 
 
 async def test_a_draining_node_refuses_work_until_it_is_told_otherwise(

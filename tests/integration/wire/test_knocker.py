@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from cli.local.broker import Broker
-from wire.bus import Bus, Knocker, Received
+from wire.bus import Bus, Knocker, Publication, Received
 from wire.bus.knocker import MAX_OPEN
 
 HEADER = "Knock"
@@ -24,7 +24,7 @@ async def test_nobody_there_is_told_once_and_the_one_who_waits_for_the_answer_he
 
     await bus.control.subscribe("answers.here", note)
     for _ in range(3):
-        await knocker.publish("work.gone", b"frame", headers={"A": "1"}, reply="answers.here", on_nobody=tell)
+        await knocker.publish(Publication("work.gone", b"frame", {"A": "1"}, "answers.here"), tell)
     for _ in range(3):
         assert await asyncio.wait_for(told.get(), 5) == "nobody"
     await bus.data.flush()
@@ -58,7 +58,7 @@ async def test_who_is_there_gets_the_frame_then_the_knock_and_answers_whom_the_f
         await bus.control.subscribe("answers.here", note)
         await bus.control.flush()
         knocker = await Knocker.open(bus.data, header=HEADER)
-        await knocker.publish("work.here", b"frame", headers={"A": "1"}, reply="answers.here", on_nobody=fail)
+        await knocker.publish(Publication("work.here", b"frame", {"A": "1"}, "answers.here"), fail)
         assert await asyncio.wait_for(answered, 5) == b"answer"
         await bus.data.flush()
         await worker.data.flush()
@@ -79,5 +79,5 @@ async def test_no_more_knocks_are_remembered_than_can_matter(bus: Bus) -> None:
     await bus.control.flush()
     knocker = await Knocker.open(bus.data, header=HEADER)
     for _ in range(MAX_OPEN + 10):
-        await knocker.publish("work.here", b"", headers={"A": "1"}, reply="answers.here", on_nobody=ignore)
+        await knocker.publish(Publication("work.here", b"", {"A": "1"}, "answers.here"), ignore)
     assert len(knocker._open) == MAX_OPEN

@@ -13,6 +13,7 @@ from wire.bus.protocol import (
     MAX_LINE,
     Delivered,
     MalformedError,
+    Publication,
     Reader,
     Said,
     is_subject,
@@ -34,7 +35,7 @@ def deliver(subject: str, sid: int, reply: str | None, headers: dict[str, str], 
     where = f"{subject} {sid} {reply} " if reply else f"{subject} {sid} "
     if not headers:
         return f"MSG {where}{len(payload)}\r\n".encode() + payload + b"\r\n"
-    block = write_publication("s", "", headers, b"")[0].split(b"\r\n", 1)[1]
+    block = write_publication(Publication("s", headers=headers))[0].split(b"\r\n", 1)[1]
     return f"HMSG {where}{len(block)} {len(block) + len(payload)}\r\n".encode() + block + payload + b"\r\n"
 
 
@@ -153,11 +154,11 @@ def test_headers_of_any_bytes_are_read_or_marked(block: bytes) -> None:
 @pytest.mark.parametrize("header", [("A b", "c"), ("", "c"), ("A:", "c"), ("A", "b\r\nC: d"), ("A", "b\n"), ("Ä", "b")])
 def test_a_header_that_would_be_read_as_something_else_is_not_written(header: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="cannot be sent"):
-        write_publication("a", "", dict([header]), b"")
+        write_publication(Publication("a", headers=dict([header])))
 
 
 def test_a_header_named_by_an_enumeration_goes_by_its_value() -> None:
-    (said, *_) = write_publication("a", "", {Header.EXPECTED_LAST_SUBJECT_SEQUENCE: "7"}, b"")
+    (said, *_) = write_publication(Publication("a", headers={Header.EXPECTED_LAST_SUBJECT_SEQUENCE: "7"}))
     assert b"\r\nNats-Expected-Last-Subject-Sequence: 7\r\n" in said
 
 
