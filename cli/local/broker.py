@@ -33,6 +33,7 @@ max_control_line: 64KB
 ping_interval: "1s"
 ping_max: 2
 write_deadline: "5s"
+max_closed_clients: 1024
 jetstream {{
   store_dir: "{directory}/jetstream"
   max_mem: 64MB

@@ -15,7 +15,7 @@ from tests.chaos.elections import hear_elections
 from tests.chaos.load import MODEL
 from tests.chaos.report import to_html, to_markdown
 from tests.chaos.run import run
-from tests.chaos.schedule import CUTS, MIXED, Kind, draw, draw_drill
+from tests.chaos.schedule import CUTS, LEADERS, MIXED, Kind, draw, draw_drill
 from tests.chaos.three_servers import open_three_servers
 from tests.chaos.verdict import judge
 from wire.logs import configure_logging
@@ -43,10 +43,10 @@ def main() -> int:
     kinds: tuple[Kind, ...] = tuple(found.only or (*MIXED, *CUTS))
     if found.count and len(kinds) != 1:
         parser.error("--count goes with one --only: a drill repeats one kind of fault")
-    if Kind.KILL_LEADER in kinds and not found.count:
-        parser.error(f"{Kind.KILL_LEADER.value!r} is a drill on three servers: say --count too")
+    if not set(kinds).isdisjoint(LEADERS) and not found.count:
+        parser.error("what is done to a leading server is a drill on three servers: say --count too")
     course = choose_drill(found, kinds[0]) if found.count else choose_mixture(found, kinds)
-    opened = open_three_servers if kinds == (Kind.KILL_LEADER,) else open_local
+    opened = open_three_servers if kinds[0] in LEADERS else open_local
     watch = hear_elections if opened is open_three_servers else None
     record = asyncio.run(run(course, log=found.out / "cluster.log", say=say, opened=opened, watch=watch))
     findings = (*judge(record), *(judge_drill(record, kinds[0]) if found.count else ()))
@@ -74,7 +74,7 @@ def choose_drill(found: argparse.Namespace, kind: Kind) -> Course:
     controllers = found.controllers or (1 if kind is Kind.CUT_CONTROLLER else 2)
     return Course(
         found.seed, 0.0, choose, nodes=nodes, controllers=controllers, pace=DRILL,
-        models=(MODEL,), guests=kind in CUTS, tapped=kind is not Kind.KILL_LEADER,
+        models=(MODEL,), guests=kind in CUTS, tapped=kind not in LEADERS,
     )  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from tests.chaos.verdict import Finding
 
 DEADLINE_S = 3.0
 ELECTION_S = 15.0
+RETIRING_S = 30.0
+LAST_S = 2.0  # before the end of a run nothing more is submitted
 TIMER_S = 0.25  # by which timers on a loaded machine may be late
 LOOK_S = 0.25  # between two looks at the cluster's state
 JOB_STREAMS = ("jobs", "outcomes")  # what a job has to write to before it has ended
@@ -100,6 +102,19 @@ def _of_leader(record: Record) -> Iterator[Measure]:
     yield "a change is taken again", ELECTION_S, [_back_after(each, changed) for each in record.strikes]
 
 
+def _of_retired(record: Record) -> Iterator[Measure]:
+    """A server that is told to end hands over what it leads, and its clients go elsewhere one by one."""
+    going_on = {
+        "requests are answered": [each.ended for each in record.requests if not each.code],
+        "jobs end": [each.at for each in record.ended],
+        "changes are taken": [at for at, _ in record.changes],
+    }
+    for camera in record.cameras:
+        going_on[f"{camera} is watched"] = [e.at for e in record.live if e.camera == camera and not e.code]
+    for claim, times in going_on.items():
+        yield f"{claim} with no longer pause", 5.0, [_longest_pause(record, each, times) for each in record.strikes]
+
+
 def _of_broker(record: Record) -> Iterator[Measure]:
     yield from _of_live(record)
     yield "a job ends again", 5.0, [_back_after(each, (e.at for e in record.ended)) for each in record.strikes]
@@ -133,6 +148,7 @@ MEASURES: dict[Kind, Callable[[Record], Iterable[Measure]]] = {
     Kind.KILL_EVERYTHING: _of_broker,
     Kind.FREEZE_BROKER: _of_broker,
     Kind.KILL_LEADER: _of_leader,
+    Kind.RETIRE_LEADER: _of_retired,
 }
 
 
@@ -188,6 +204,13 @@ def _longest_gap(record: Record, strike: Strike) -> float:
         marks = [strike.at, *seen, end]
         gaps += [later - earlier for earlier, later in pairwise(marks)]
     return max(gaps)
+
+
+def _longest_pause(record: Record, strike: Strike, times: Iterable[float]) -> float:
+    """Return the longest time without, while a server that was told to end does so and is started again."""
+    end = min(strike.at + RETIRING_S, record.seconds - LAST_S)
+    marks = [strike.at, *sorted(at for at in times if strike.at < at < end), end]
+    return max(later - earlier for earlier, later in pairwise(marks))
 
 
 def _rates(record: Record) -> list[float]:

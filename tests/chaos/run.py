@@ -16,9 +16,10 @@ from tests.chaos.course import CAMERAS, Clock, Course
 from tests.chaos.guests import Ways, run_guests
 from tests.chaos.load import Load
 from tests.chaos.record import Record, Strike
-from tests.chaos.schedule import CUTS, Fault
+from tests.chaos.schedule import CUTS, Fault, Kind
 from tests.chaos.wiretap import tap
 
+ENDINGS = {Kind.RETIRE_LEADER: signal.SIGUSR2}  # as systemd ends a server of several
 SETTLE_S = 60.0
 CALM_S = 15.0  # after the last fault of a run that has no length of its own
 
@@ -92,7 +93,7 @@ async def _strike(cluster: Target, ways: Ways, fault: Fault, record: Record, clo
         for target in fault.targets:
             ways[target].cut()
     else:
-        number = signal.SIGSTOP if fault.lasts_s else signal.SIGKILL
+        number = signal.SIGSTOP if fault.lasts_s else ENDINGS.get(fault.kind, signal.SIGKILL)
         await asyncio.to_thread(cluster.signal, fault.targets, number)
     at = clock()
     await asyncio.sleep(fault.lasts_s)

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     CUT_AGENT = "cut off agent"
     CUT_CONTROLLER = "cut off controller"
     KILL_LEADER = "kill -9 leading server"
+    RETIRE_LEADER = "restart leading server"
 
 
 WEIGHTS = {
@@ -40,13 +41,19 @@ WEIGHTS = {
 }
 FREEZES = (Kind.FREEZE_AGENT, Kind.FREEZE_CONTROLLER, Kind.FREEZE_BROKER)
 CUTS = (Kind.CUT_AGENT, Kind.CUT_CONTROLLER)
+LEADERS = (Kind.KILL_LEADER, Kind.RETIRE_LEADER)  # on three servers
 MIXED = tuple(WEIGHTS)
 """What a run of everything is drawn from."""
 BROKER = "nats-server"
 LEADER = "leader"  # of three servers, whichever it is
 GUEST_AGENT, GUEST_CONTROLLER = "far-agent", "far-controller"
 
-ONLY_TARGET = {Kind.CUT_AGENT: GUEST_AGENT, Kind.CUT_CONTROLLER: GUEST_CONTROLLER, Kind.KILL_LEADER: LEADER}
+ONLY_TARGET = {
+    Kind.CUT_AGENT: GUEST_AGENT,
+    Kind.CUT_CONTROLLER: GUEST_CONTROLLER,
+    Kind.KILL_LEADER: LEADER,
+    Kind.RETIRE_LEADER: LEADER,
+}
 
 PAUSES_S: dict[Kind, tuple[float, float]] = {
     Kind.KILL_AGENT: (2.0, 3.4),  # of twelve nodes: each has long been back when it is its turn again
@@ -59,6 +66,7 @@ PAUSES_S: dict[Kind, tuple[float, float]] = {
     Kind.FREEZE_BROKER: (12.0, 14.0),
     Kind.KILL_EVERYTHING: (30.0, 35.0),
     Kind.KILL_LEADER: (14.0, 16.0),  # it is started again after 2 s, and catches up
+    Kind.RETIRE_LEADER: (35.0, 40.0),  # it sends its clients elsewhere one by one before it ends
 }
 """In a drill, from the end of one fault to the next."""
 DRILLS_LAST_S: dict[Kind, float] = {
@@ -150,7 +158,7 @@ def _targets(kind: Kind, agents: Sequence[str], controllers: Sequence[str]) -> l
             return [(BROKER,)]
         case Kind.KILL_EVERYTHING:
             return [(BROKER, *controllers, *agents)]
-        case Kind.CUT_AGENT | Kind.CUT_CONTROLLER | Kind.KILL_LEADER:
+        case Kind.CUT_AGENT | Kind.CUT_CONTROLLER | Kind.KILL_LEADER | Kind.RETIRE_LEADER:
             return [(ONLY_TARGET[kind],)]
 
 

@@ -33,6 +33,7 @@ from wire.errors import BrambleError
 
 START_S = 60.0
 RESTART_S = 2.0
+RETIRED_S = 60.0
 HEALTHY_S = 30.0
 LOOK_S = 0.2
 TURNS = ("jobs", "KV_config", "outcomes", "KV_leases", "audit", "")
@@ -40,7 +41,7 @@ TURNS = ("jobs", "KV_config", "outcomes", "KV_leases", "audit", "")
 
 
 class ThreeServers:
-    """The cluster; ``signal`` kills the server that leads."""
+    """The cluster; ``signal`` ends the server that leads."""
 
     def __init__(self, servers: ServerCluster, told: dict[str, Any], controllers: tuple[str, ...]) -> None:
         self.told = told
@@ -48,11 +49,17 @@ class ThreeServers:
         self._servers = servers
         self._turns = cycle(TURNS)
 
-    def signal(self, _targets: tuple[str, ...], _number: int) -> None:
-        """Kill the leader once all three are well, or nobody could take its place; start it again after a while."""
+    def signal(self, _targets: tuple[str, ...], number: int) -> None:
+        """End the leader once all three are well, or nobody could take its place; it is started again."""
         leader = self._find_leader(next(self._turns))
-        self._servers.kill(leader)
-        threading.Timer(RESTART_S, self._servers.start, [leader]).start()
+        self._servers.signal(leader, number)
+        threading.Thread(target=self._start_again, args=(leader,)).start()
+
+    def _start_again(self, name: str) -> None:
+        """Start a server again a while after it has ended."""
+        self._servers.wait_ended(name, RETIRED_S)
+        time.sleep(RESTART_S)
+        self._servers.start(name)
 
     def processes(self) -> Iterator[tuple[str, psutil.Process]]:
         """Yield nothing: nobody samples these."""

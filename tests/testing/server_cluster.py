@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -49,9 +50,19 @@ class ServerCluster:
 
     def kill(self, name: str) -> None:
         """Kill the server of that name, such as ``server2``."""
-        process = self._processes[int(name.removeprefix("server")) - 1]
-        process.kill()
-        process.wait(STOP_S)
+        self.signal(name, signal.SIGKILL)
+        self.wait_ended(name, STOP_S)
+
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal to the server of that name."""
+        self._process(name).send_signal(number)
+
+    def wait_ended(self, name: str, within: float) -> None:
+        """Wait until the server of that name has ended."""
+        self._process(name).wait(within)
+
+    def _process(self, name: str) -> subprocess.Popen[bytes]:
+        return self._processes[int(name.removeprefix("server")) - 1]
 
     def start(self, name: str) -> None:
         """Start a server that was killed; it is not ready when this returns."""

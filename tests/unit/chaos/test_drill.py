@@ -144,6 +144,19 @@ def test_elections_of_later_do_not_count_for_a_kill_that_took_none() -> None:
     assert told["the servers have elected within 15 s"] == "median 0.00 s, worst 0.00 s of 1"
 
 
+def test_a_pause_while_a_server_retires_is_found() -> None:
+    record = make_record(Kind.RETIRE_LEADER, LEADER)
+    record.requests += [Request(at, at + 0.1) for at in range(60)]
+    record.changes += [(float(at), at) for at in range(60)]
+    outcome = JobOutcome(job="a", batch="b", model="m", end=JobEnd.DONE, at=0.0)
+    record.ended += [Ended(float(at), outcome) for at in range(60)]
+    assert broken(record, Kind.RETIRE_LEADER) == []
+    record.changes = [each for each in record.changes if not 20 < each[0] < 27]
+    assert broken(record, Kind.RETIRE_LEADER) == [
+        "changes are taken with no longer pause within 5 s: median 7.00 s, worst 7.00 s of 1; 1 took longer"
+    ]
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_a_drill_in_which_nothing_happened_shows_nothing(kind: Kind) -> None:
     assert kind in MEASURES
