@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from cli.local.broker import Broker
+from tests.testing.small_disk import mount_small
 from wire.bus import Bus, Received
 from wire.errors import BusError
 from wire.service import Reply, Service
@@ -45,16 +44,8 @@ async def publish_until_refused(bus: Bus, payload: bytes) -> int:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own that is soon full."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("a small file system can only be mounted by root")
-    where = tmp_path / "disk"
-    where.mkdir()
-    options = ("-t", "tmpfs", "-o", f"size={STORE_MIB}m", "tmpfs", str(where))
-    done = subprocess.run(["mount", *options], capture_output=True, text=True, timeout=10, check=False)
-    if done.returncode:
-        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
-    yield where
-    subprocess.run(["umount", "--lazy", str(where)], check=True, timeout=10)
+    with mount_small(tmp_path / "disk", STORE_MIB):
+        yield tmp_path / "disk"
 
 
 async def test_a_full_disk_refuses_writes_while_requests_go_on_and_what_was_acknowledged_is_there_later(
