@@ -26,6 +26,9 @@ MAX_TASKS = 256
 MAX_BYTES = 64 << 20
 """Of all requests under way together: as many of the largest as there may be would take 2 GiB. One is always taken."""
 
+BACK_S = 5.0
+"""For so long an error waits for the connection to come back; most who ask have given up by then."""
+
 BUSY_MS = 100
 """When to ask again where so many are asking: a guess at how fast requests end."""
 
@@ -147,14 +150,6 @@ class Service:
         endpoint.requests += 1
         try:
             reply = await endpoint.handler(message)
-            if reply is not None and message.reply:
-                await self._link.publish(message.reply, reply.payload, headers=reply.headers)
-        except BusError as error:
-            endpoint.errors += 1
-            endpoint.last_error = f"{error.code}: {error}"
-            _log.warning(
-                "an answer was lost", extra={"action": "reply", "endpoint": endpoint.name, "error": str(error)}
-            )
         except BrambleError as error:
             await self._refuse(endpoint, message, error)
         except Exception as error:  # noqa: BLE001 - one bad request must not end the service, and must be seen
@@ -162,15 +157,32 @@ class Service:
             await self._refuse(
                 endpoint, message, InternalError(f"{type(error).__name__}; the controller's log has more")
             )
+        else:
+            await self._answer(endpoint, message, reply)
         finally:
             endpoint.processing_ns += time.perf_counter_ns() - started
 
+    async def _answer(self, endpoint: Endpoint, message: Received, reply: Reply | None) -> None:
+        if reply is None or not message.reply:
+            return
+        try:
+            await self._link.publish(message.reply, reply.payload, headers=reply.headers)
+        except BusError as error:
+            endpoint.errors += 1
+            endpoint.last_error = f"{error.code}: {error}"
+            _log.warning(
+                "an answer was lost", extra={"action": "reply", "endpoint": endpoint.name, "error": str(error)}
+            )
+
     async def _refuse(self, endpoint: Endpoint, message: Received, error: BrambleError) -> None:
+        """Answer with an error, also where the connection broke over the request: who asked may still wait for it."""
         try:
             if not self._turn_away(endpoint, message, error):
+                async with asyncio.timeout(BACK_S):
+                    await self._link.wait_connected()
                 await self._link.publish(message.reply, error.to_json(), headers=error_headers(error))
-        except BusError as lost:
-            _note_lost(endpoint, str(lost))
+        except (BusError, TimeoutError) as lost:
+            _note_lost(endpoint, str(lost) or "the connection did not come back")
 
     def _turn_away(self, endpoint: Endpoint, message: Received, error: BrambleError) -> bool:
         """Count an error and answer with it; False where the answer would have to wait for the server."""
