@@ -11,6 +11,9 @@ from wire.messages import decode, encode
 FIND_S = 1.0
 """A stream without a leader is silent. Without its word the job is worked on; a second outcome would be refused."""
 
+STORE_S = 2.0
+"""Then the outcome is sent once more, which is safe: what a leader took along when it died is answered by nobody."""
+
 
 class Archive:
     """The streams of outcomes and dead letters."""
@@ -44,7 +47,7 @@ class Archive:
             await self._bury(ticket, keep)
         headers = {STATE: outcome.end.value, MODEL: outcome.model}
         try:
-            await self.outcomes.publish(ticket.outcome, encode(outcome), headers=headers, after=0)
+            await self.outcomes.publish(ticket.outcome, encode(outcome), headers=headers, after=0, within=STORE_S)
         except TakenError as error:
             if not await self.outcomes.holds(ticket.outcome):
                 raise BusError(f"the outcome of {ticket.job} is still on its way") from error

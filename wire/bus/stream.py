@@ -124,7 +124,13 @@ class Stream:
         return stream
 
     async def publish(
-        self, subject: str, payload: bytes, *, headers: Mapping[str, str] | None = None, after: int | None = None
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        after: int | None = None,
+        within: float = REQUEST_S,
     ) -> int:
         """Store a message; it is on disk when this returns its sequence.
 
@@ -133,6 +139,7 @@ class Stream:
             payload: the message.
             headers: its headers.
             after: only if the newest message on that subject has this sequence; 0: if there is none.
+            within: seconds to wait for the server's word.
 
         Raises:
             TakenError: the newest is another.
@@ -145,7 +152,8 @@ class Stream:
             raise TooLargeError(f"a payload of {len(payload)} bytes is above the server's {self.link.max_payload}")
         sent = dict(headers or {}) | ({} if after is None else {_EXPECT_LAST: str(after)})
         async with self._asking(f"storing on {subject} failed"):
-            return int((await self._js.publish(subject, payload, headers=sent or None, stream=self.name)).seq)
+            told = await self._js.publish(subject, payload, timeout=within, headers=sent or None, stream=self.name)
+            return int(told.seq)
 
     async def last(self, subject: str, *, surely: bool = False, within: float = REQUEST_S) -> Stored | None:
         """Return the newest message on a subject; None when there is none.
