@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from threading import get_ident
+
+import pytest
 
 from cli.local.broker import Broker
 from wire.bus import Bus, Knocker, Publication, Received
 from wire.bus.knocker import MAX_OPEN
+from wire.errors import TooLargeError
 
 HEADER = "Knock"
 
@@ -81,3 +85,22 @@ async def test_no_more_knocks_are_remembered_than_can_matter(bus: Bus) -> None:
     for _ in range(MAX_OPEN + 10):
         await knocker.publish(Publication("work.here", b"", {"A": "1"}, "answers.here"), ignore)
     assert len(knocker._open) == MAX_OPEN
+
+
+async def test_a_thread_that_publishes_to_nobody_has_that_told_in_the_loop(bus: Bus) -> None:
+    knocker = await Knocker.open(bus.data, header=HEADER)
+    await bus.data.flush()
+    told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    message = Publication("work.gone", b"frame", {"A": "1"}, "answers.here")
+    assert await asyncio.to_thread(knocker.post, message, lambda: told.set_result(get_ident()))
+    assert await asyncio.wait_for(told, 5) == get_ident()
+
+
+async def test_a_knock_that_could_not_be_sent_is_not_remembered(bus: Bus) -> None:
+    knocker = await Knocker.open(bus.data, header=HEADER)
+    await bus.data.flush()
+    with pytest.raises(TooLargeError):
+        knocker.post(Publication("work.gone", bytes(bus.data.max_payload + 1)), lambda: None)
+    await bus.data.close()
+    assert not knocker.post(Publication("work.gone", b"frame"), lambda: None)
+    assert not knocker._open
