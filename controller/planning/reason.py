@@ -24,6 +24,8 @@ def explain(problem: Problem, objective: Objective, predictions: Mapping[str, Pr
         sentence += f"; {_name(name)} would give {_tell(objective, prediction)}"
         if is_better(objective, prediction, chosen):
             sentence += f", which is not {margin:.0%} better: too little for the hops that it adds"
+    elif problem.stages is not None:
+        sentence += f"; it is the best one of {problem.stages} stages, and no others were asked for"
     else:
         sentence += "; nothing else is possible"
     if best.startswith(("pipeline", "hybrid")) and (small := _list_small(problem)):

@@ -180,6 +180,12 @@ def test_nodes_that_are_too_small_share_the_model_in_a_pipeline() -> None:
     assert plan.reason.endswith("nothing else is possible, since a and 2 more cannot hold the whole model")
 
 
+def test_a_plan_of_so_many_stages_as_were_asked_for_says_so() -> None:
+    problem = Problem(workload=workload(), nodes=(node("a", 0.1, 0.1, 0.1), node("b", 0.1, 0.1, 0.2)), stages=2)
+    plan = make_plan(problem)
+    assert plan.reason.endswith("frames a second; it is the best one of 2 stages, and no others were asked for")
+
+
 def test_the_slowest_stage_gets_the_most_nodes() -> None:
     times = (0.1, 0.3)
     small = tuple(node(f"n{number}", *times, memory=11 * MB) for number in range(4))
