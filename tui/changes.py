@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.severity import Assessment, assess, judge_controller, judge_jobs, judge_node
-from wire.status import ClusterStatus, NodeStatus
+from tui.severity import Assessment, judge_controller, judge_jobs, judge_node
+from wire.status import NodeStatus
 
 Change = tuple[str, str, str]
 """Source, kind, and text."""
 
 
-def notice_changes(before: ClusterStatus, after: ClusterStatus) -> Iterator[Change]:
+def notice_changes(was: Assessment, now: Assessment) -> Iterator[Change]:
     """Tell what differs between two statuses of one cluster, and is not announced as an event."""
-    was, now = assess(before), assess(after)
+    before, after = was.status, now.status
     yield from _notice_nodes(was, now)
     yield from _notice_controllers(was, now)
     known = {camera.camera for camera in before.cameras}

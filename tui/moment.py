@@ -8,6 +8,9 @@ from functools import cached_property
 from tui.severity import Assessment, assess
 from tui.state import Dashboard
 
+FRESH_S = 0.25
+"""So long a status is taken as it came: ages are shown in tenths of a second, and to judge a cluster is dear."""
+
 
 @dataclass(frozen=True, eq=False)  # each moment is another; to compare two would cost more than to show one
 class Moment:
@@ -19,8 +22,10 @@ class Moment:
     @cached_property
     def assessment(self) -> Assessment | None:
         """The cluster as it is by now, judged; None while nothing is known."""
-        status = self.board.status
-        return assess(status, waited_s=self.board.waited(self.now)) if status else None
+        status, waited_s = self.board.status, self.board.waited(self.now)
+        if status is None or waited_s < FRESH_S:
+            return self.board.judged
+        return assess(status, waited_s=waited_s)
 
     @property
     def at(self) -> float:

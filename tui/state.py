@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from tui.changes import notice_changes
 from tui.flow import SAMPLES, Sample, take_sample
+from tui.severity import Assessment, assess
 from tui.trends import Point, measure
 from tui.updates import (
     Connecting,
@@ -76,11 +77,13 @@ class Dashboard:
 
     connection: Connection = field(default_factory=Connection)
     status: ClusterStatus | None = None
+    judged: Assessment | None = None  # the status as it came
     status_mono: float = 0.0  # when it came
     log: tuple[LogLine, ...] = ()  # oldest first
     results: tuple[Result, ...] = ()  # oldest first
     skipped: int = 0  # results that came too fast to be shown
     points: tuple[Point, ...] = ()  # oldest first
+    measured: int = 0  # points so far, those that are forgotten too
     picture: PictureTaken | PictureMissing | None = None
     samples: tuple[Sample, ...] = ()  # what the shards had served, oldest first
     jobs: JobsReport | None = None
@@ -149,16 +152,18 @@ def fold(board: Dashboard, update: Update, now: float) -> Dashboard:  # noqa: C9
 
 
 def _take_status(board: Dashboard, status: ClusterStatus, now: float) -> Dashboard:
-    before = board.status
-    lines = tuple(LogLine(status.at, *change) for change in notice_changes(before, status)) if before else ()
+    before, judged = board.judged, assess(status)
+    lines = tuple(LogLine(status.at, *change) for change in notice_changes(before, judged)) if before else ()
     point = measure(board.points, status)
     return replace(
         board,
         connection=Connection(Phase.CONNECTED, board.connection.where),
         status=status,
+        judged=judged,
         status_mono=now,
         log=(board.log + lines)[-LOG_LINES:],
         points=(*board.points, point)[-POINTS:],
+        measured=board.measured + 1,
         samples=(*board.samples, take_sample(status))[-SAMPLES:],
     )
 

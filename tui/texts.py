@@ -10,6 +10,8 @@ _KIBI = 1024
 
 def printable(text: str) -> str:
     """Replace what could steer a terminal, line ends included; names and texts from the network may hold anything."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else "?" if ord(c) != 10 else " " for c in text)  # noqa: PLR2004 - line feed
 
 

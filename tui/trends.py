@@ -29,6 +29,14 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """A series' values, oldest first, and the number of the newest since the first there ever was."""
+
+    values: tuple[float | None, ...] = ()
+    newest: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """One line of the trends: how it is called and shown, and where its values are."""
 

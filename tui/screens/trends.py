@@ -8,7 +8,7 @@ from textual.containers import VerticalScroll
 from tui.moment import Moment
 from tui.screens.board_screen import BoardScreen
 from tui.texts import format_span
-from tui.trends import SERIES, values_of
+from tui.trends import SERIES, Curve, values_of
 from tui.widgets.trend import Trend
 
 
@@ -29,4 +29,4 @@ class TrendsScreen(BoardScreen):
         covered = format_span(points[-1].at - points[0].at) if points else "nothing yet"
         self.query_one("#trends").border_title = f"Trends over {covered}"
         for trend in self.query(Trend):
-            trend.values = values_of(trend.series, points)
+            trend.curve = Curve(values_of(trend.series, points), moment.board.measured - 1)

@@ -6,7 +6,7 @@ changing once a second. This one takes a fifth of that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -21,7 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.cells import lay_out
-from tui.columns import Column, Row, filter_rows, fit_columns
+from tui.columns import PADDING, Column, Row, filter_rows, fit_columns
 from tui.severity import Severity
 
 HEADER = 1  # lines above the rows that do not scroll
@@ -148,11 +148,11 @@ class BoardTable(ScrollView, can_focus=True):
 
     def on_focus(self, _event: Focus) -> None:
         """Show the cursor."""
-        self._refresh_row(self.cursor)
+        self._refresh_rows((self.cursor,))
 
     def on_blur(self, _event: Blur) -> None:
         """Hide the cursor."""
-        self._refresh_row(self.cursor)
+        self._refresh_rows((self.cursor,))
 
     def on_click(self, event: Click) -> None:
         """Put the cursor where the mouse is; a second click there opens."""
@@ -177,8 +177,7 @@ class BoardTable(ScrollView, can_focus=True):
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Draw the rows that the cursor left and came to."""
-        self._refresh_row(before)
-        self._refresh_row(after)
+        self._refresh_rows((before, after))
         self._follow_cursor()
         self.post_message(self.Moved(self))
 
@@ -225,11 +224,9 @@ class BoardTable(ScrollView, can_focus=True):
         if len(rows) != len(before):
             self.virtual_size = Size(0, len(rows) + HEADER)
             self.refresh(layout=True)
-        if not rows:
-            self._refresh_row(0)
-        for place, row in enumerate(rows):
-            if place >= len(before) or before[place] != row:
-                self._refresh_row(place)
+        self._refresh_rows(
+            [place for place, row in enumerate(rows) if place >= len(before) or before[place] != row] if rows else [0]
+        )
         places = [place for place, row in enumerate(rows) if row.key == chosen]
         place = len(rows) if at_end else places[0] if places else self.cursor
         self.set_reactive(BoardTable.cursor, self.validate_cursor(place))
@@ -238,10 +235,12 @@ class BoardTable(ScrollView, can_focus=True):
         if self.chosen != chosen:
             self.post_message(self.Moved(self))
 
-    def _refresh_row(self, place: int) -> None:
-        y = place - self.scroll_offset.y + HEADER
-        if HEADER <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
+    def _refresh_rows(self, places: Iterable[int]) -> None:
+        """Have rows drawn again, those that can be seen, all in one go: each refresh costs as much as a row."""
+        top, (width, height) = self.scroll_offset.y - HEADER, self.size
+        regions = [Region(0, place - top, width, 1) for place in places if HEADER <= place - top < height]
+        if regions:
+            self.refresh(*regions)
 
     def _follow_cursor(self) -> None:
         visible = max(1, self.size.height - HEADER)
@@ -263,8 +262,11 @@ class BoardTable(ScrollView, can_focus=True):
 
     def _draw(self, row: Row, marked: bool) -> Strip:  # noqa: FBT001 - the strip's cache key
         base, own = self._find_style(None), self._find_style(row.severity)
-        over = self.get_component_rich_style("board-table--cursor") if marked else Style.null()
-        over = Style(bgcolor=over.bgcolor, bold=over.bold)  # the row's own colours stay
+        if marked:
+            over = self.get_component_rich_style("board-table--cursor")
+            over = Style(bgcolor=over.bgcolor, bold=over.bold)  # the row's own colours stay
+            base, own = base + over, own + over
         runs = lay_out(self._columns, self._fitted, row.cells)
-        strip = Strip([Segment(text, (own if coloured else base) + over) for text, coloured in runs])
-        return strip.adjust_cell_length(self.size.width, base + over)
+        laid = sum(width + PADDING for _, width in self._fitted)
+        strip = Strip([Segment(text, own if coloured else base) for text, coloured in runs], laid)
+        return strip.adjust_cell_length(self.size.width, base)

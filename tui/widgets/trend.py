@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.bars import draw_bars
-from tui.trends import Series, summarise
+from tui.trends import Curve, Series, summarise
 
 
 class Trend(Widget):
@@ -19,7 +19,7 @@ class Trend(Widget):
 
     COMPONENT_CLASSES = {"trend--bars"}  # noqa: RUF012 - Textual declares it as a ClassVar
 
-    values: reactive[tuple[float | None, ...]] = reactive((), repaint=False)
+    curve: reactive[Curve] = reactive(Curve(), repaint=False)
 
     def __init__(self, series: Series) -> None:
         super().__init__()
@@ -45,19 +45,20 @@ class Trend(Widget):
         self._lines = self._lay_out()
         self.refresh()
 
-    def watch_values(self) -> None:
+    def watch_curve(self) -> None:
         """Draw the lines that changed."""
         before, self._lines = self._lines, self._lay_out()
         if len(before) != len(self._lines):
             self.refresh()
             return
-        for y, line in enumerate(self._lines):
-            if line != before[y]:
-                self.refresh(Region(0, y, self.size.width, 1))
+        regions = [Region(0, y, self.size.width, 1) for y, line in enumerate(self._lines) if line != before[y]]
+        if regions:
+            self.refresh(*regions)
 
     def _lay_out(self) -> tuple[str, ...]:
         width, height = self.size
         if not width or not height:
             return ()
-        title = f"{self.series.title} {summarise(self.values, self.series.unit)}"
-        return (title, *draw_bars(self.values, width, max(1, height - 1)))
+        values, newest = self.curve.values, self.curve.newest
+        title = f"{self.series.title} {summarise(values, self.series.unit)}"
+        return (title, *draw_bars(values, width, max(1, height - 1), newest=newest))

@@ -63,7 +63,7 @@ def test_dead_nodes_have_no_load() -> None:
 def test_a_gap_in_a_series_stays_a_gap() -> None:
     points = points_of(*(make_status([make_node()], inferred=10 * n, at=AT + n) for n in range(4)))
     assert values_of(SERIES[0], points) == (None, 10.0, 10.0, 10.0)
-    assert draw_bars(values_of(SERIES[0], points), 6, 1) == ("   ███",)
+    assert draw_bars(values_of(SERIES[0], points), 60, 1) == ("███".rjust(60),)
 
 
 def test_a_summary_tells_the_last_value_and_the_range() -> None:
@@ -85,8 +85,22 @@ def test_the_highest_value_fills_the_height_even_when_columns_are_shared(values:
     assert "█" in draw_bars(values, width, 2)[0]
 
 
+@given(st.lists(st.floats(0, 1e6), min_size=300, max_size=400), st.integers(5, 100), st.integers(0, 10_000))
+def test_bars_stay_as_they_are_while_they_move_to_the_left(values: list[float], width: int, first: int) -> None:
+    """Of full columns; the newest may still grow. The highest is kept in sight, for all are drawn by it."""
+    values = [1e6 if number % 5 == 0 else value for number, value in enumerate(values)]
+    (before,) = draw_bars(values, width, 1, newest=first + len(values) - 1)
+    (after,) = draw_bars([*values[1:], 0.0], width, 1, newest=first + len(values))
+    steady = before.strip()[1:-1]  # the oldest may have lost a value
+    assert steady in after
+
+
+def test_the_width_stands_for_more_time_the_longer_it_is() -> None:
+    assert [len(draw_bars([1.0] * count, 30, 1)[0].strip()) for count in (4, 60, 61, 150, 600)] == [2, 30, 13, 30, 30]
+
+
 def test_what_is_not_zero_can_be_seen_and_zero_cannot() -> None:
-    assert draw_bars([0.0, 0.001, 100.0], 3, 1) == (" ▁█",)
+    assert draw_bars([0.0, 0.001, 100.0], 60, 1) == ("▁█".rjust(60),)
 
 
 def test_the_newest_value_stands_at_the_right() -> None:
