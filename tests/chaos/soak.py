@@ -19,6 +19,7 @@ from tests.chaos.load import MODEL
 from tests.chaos.record import Record
 from tests.chaos.run import run
 from tests.chaos.schedule import BROKER, Fault, Kind
+from tests.chaos.server_heap import HEAP, watch_heap
 from tests.chaos.soak_report import to_html, to_markdown
 from tests.chaos.verdict import judge
 from wire.logs import configure_logging
@@ -55,11 +56,19 @@ def look_at(processes: Iterable[tuple[str, psutil.Process]], lives: dict[tuple[i
 
 
 def watch_growth(
-    lives: dict[tuple[int, float], Life], loads: list[float], tell: Callable[[Record], None]
+    lives: dict[tuple[int, float], Life], loads: list[float], tell: Callable[[Record], object]
 ) -> Callable[[Target, Record, Clock], Awaitable[None]]:
     """Return what samples every process until it is cancelled, and ``tell``s now and then."""
 
     async def watch(cluster: Target, record: Record, clock: Clock) -> None:
+        def take(seen: Sample) -> None:
+            lives.setdefault((0, 0.0), Life(HEAP, 0)).samples.append(seen)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch_heap(cluster, clock, take), name="watch-heap")
+            await sample(cluster, record, clock)
+
+    async def sample(cluster: Target, record: Record, clock: Clock) -> None:
         for number in range(1, sys.maxsize):
             await asyncio.to_thread(look_at, cluster.processes(), lives, clock())
             loads.append(os.getloadavg()[0])
