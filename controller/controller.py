@@ -20,6 +20,7 @@ from controller.desks.control import ControlDesk
 from controller.desks.door import ControlDoor
 from controller.desks.pushes import PushDesk
 from controller.desks.rates import Rates
+from controller.desks.reads import ReadDesk
 from controller.desks.requests import RequestDesk
 from controller.dispatch.courier import BusCourier
 from controller.dispatch.dispatcher import Dispatcher
@@ -242,12 +243,9 @@ class Controller:
             "infer", subjects.INFER.wildcard(), self.requests.answer, metadata={"payload": "JPEG or PNG"}
         )
         door = ControlDoor(service, self._recorder.write, self._note_refusal)
+        status = self._reporter.cluster
         ControlDesk(
-            self._config,
-            bus.control,
-            ownership=self._ownership,
-            catalogue=self._catalogue,
-            status=self._reporter.cluster,
+            self._config, bus.control, ownership=self._ownership, catalogue=self._catalogue, status=status
         ).register(door)
         self._model_versions.register(door, self._ownership)
         self._plans.register(door)
@@ -268,6 +266,7 @@ class Controller:
             await bus.control.subscribe(subjects.CAMERA_STATUS.wildcard(), self._peers.take_camera),
             await bus.control.subscribe(subjects.CAMERA_SNAPSHOT.wildcard(), self._ownership.answer_snapshot),
             await bus.data.subscribe(subjects.FRAMES.wildcard(), pushes.take, max_pending=64),
+            await ReadDesk(bus.data, self._note_refusal).listen(),
         ]
         self._http = HttpServer(
             settings.metrics_host,

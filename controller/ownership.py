@@ -13,6 +13,7 @@ from controller.peers import Peers
 from controller.results.results import Results
 from controller.sight import SightKeeper
 from wire import subjects
+from wire.answers import is_inbox
 from wire.bus import Bucket, Link, Received
 from wire.cameras import CameraConfig, CameraStatus
 from wire.errors import BadRequestError, BusError, InternalError, NoCapacityError, error_from_json
@@ -140,7 +141,7 @@ class Ownership:
     async def answer_snapshot(self, message: Received) -> None:
         """Handle ``camera.<camera>.snapshot``, asked by another controller; only the owner answers."""
         fields = subjects.CAMERA_SNAPSHOT.parse(message.subject)
-        if fields is None or not message.reply or not self._keeper.owns(fields["camera"]):
+        if fields is None or not is_inbox(message.reply) or not self._keeper.owns(fields["camera"]):
             return
         try:
             picture, frame = await self._draw(fields["camera"])

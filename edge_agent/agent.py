@@ -60,7 +60,9 @@ async def run_agent(settings: Settings, book: Logbook) -> None:
     cache.open()
     loader = Loader(backends, cache, settings.threads, settings.trust)
     notifier = Notifier(os.environ)
-    async with connect_patiently(context, name=f"agent-{settings.node}", notifier=notifier, stop=stop) as bus:
+    async with connect_patiently(
+        context, name=f"agent-{settings.node}", notifier=notifier, stop=stop, asks_controllers=True
+    ) as bus:
         if bus is not None:
             await answer_logs(bus.control, subjects.NODE_LOGS.build(node=settings.node), book)
             await _serve(settings, bus, loader, notifier, stop)

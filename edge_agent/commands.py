@@ -9,6 +9,7 @@ from edge_agent.examiner import Examiner
 from edge_agent.profiler import Profiler
 from edge_agent.worker import Worker
 from wire import subjects
+from wire.answers import address
 from wire.bus import Link, Received
 from wire.effects import EffectRequest
 from wire.errors import BadRequestError, BrambleError
@@ -71,12 +72,12 @@ class Commands:
         await self._reply(message, answer)
 
     async def _reply(self, message: Received, answer: Message | BrambleError) -> None:
-        if not message.reply:
+        if not (reply := address(message.reply, self._node)):
             return
         if isinstance(answer, BrambleError):
-            await self._link.publish(message.reply, answer.to_json(), headers=error_headers(answer))
+            await self._link.publish(reply, answer.to_json(), headers=error_headers(answer))
         else:
-            await self._link.publish(message.reply, encode(answer))
+            await self._link.publish(reply, encode(answer))
 
     def _carry_out(self, verb: str) -> str:
         if verb not in VERBS:

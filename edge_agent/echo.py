@@ -6,6 +6,7 @@ import os
 import time
 
 from wire import subjects
+from wire.answers import address
 from wire.bus import Link, Received
 from wire.bus.link import check_headers
 from wire.errors import BadRequestError, BusError
@@ -33,12 +34,12 @@ class Echo:
         )
 
     async def _receive(self, message: Received) -> None:
-        if not message.reply:
+        if not (reply := address(message.reply, self._node)):
             return
         try:
             wanted = read_wanted(check_headers(message).get(PROBE_BYTES, "0"))
         except BadRequestError as error:
-            await self._link.publish(message.reply, error.to_json(), headers=error_headers(error))
+            await self._link.publish(reply, error.to_json(), headers=error_headers(error))
             return
         if len(self._filling) < wanted:
             self._filling = os.urandom(wanted)  # a link that compresses gains nothing
@@ -46,7 +47,7 @@ class Echo:
             self._filling = b""
         spent = str(round(time.process_time() * 1e6))
         try:
-            await self._link.publish(message.reply, self._filling[:wanted], headers={PROBE_CPU: spent})
+            await self._link.publish(reply, self._filling[:wanted], headers={PROBE_CPU: spent})
         except BusError:
             return  # whoever measures sees that no answer came
 

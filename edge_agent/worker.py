@@ -22,6 +22,7 @@ from edge_agent.replies import advance, compose, find_next, to_wire
 from edge_agent.tally import Tally
 from modelkit.errors import ModelkitError
 from wire import subjects
+from wire.answers import address
 from wire.bus import Link, Received, Subscription
 from wire.bus.link import check_headers
 from wire.errors import (
@@ -142,17 +143,17 @@ class Worker:
     def _receive(self, message: Received) -> None:
         if message.headers and KNOCK in message.headers:
             return  # whoever sent a frame just now asks the server whether we are there: we are
-        if not message.reply:
-            _log.debug("work without a reply subject", extra={"action": "receive", "subject": message.subject})
+        if not (reply := address(message.reply, self._node)):
+            _log.debug("work that wants no answer of ours", extra={"action": "receive", "subject": message.subject})
             return
         try:
             post, work = self._admit(message, time.monotonic())
             if post.gathering is not None:
-                self._gather(post, post.gathering, work, message.reply)
+                self._gather(post, post.gathering, work, reply)
             else:
-                self._begin(post, work, message.reply)
+                self._begin(post, work, reply)
         except Exception as error:  # noqa: BLE001 - whoever waits for this frame has to hear of it
-            self._outbox.refuse(message.reply, to_wire(error))
+            self._outbox.refuse(reply, to_wire(error))
 
     def _begin(self, post: Post, work: Work, reply: str) -> None:
         frame = Held(post, work, reply)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from secrets import token_hex
 
+from wire.answers import address, find_node, is_inbox
 from wire.bus import Link, Received
 from wire.errors import BadRequestError, BusError, NotAuthorisedError
 from wire.log_lines import MAX_LINES, LogLevel, LogLine, LogPage, LogRequest
@@ -24,10 +25,6 @@ MAX_BYTES = 256 << 10
 
 MAX_TEXT = 2000
 """Characters of a message or a field; of what is longer the end is kept, where a traceback names the error."""
-
-INBOX = "_INBOX"
-"""How every place for answers begins: nobody has lines sent to where a program would take them for something else."""
-
 
 _log = logging.getLogger("bramble.logs")
 
@@ -113,16 +110,18 @@ async def answer_logs(link: Link, subject: str, book: Logbook) -> None:
 
     A server whose roles are of an older release may refuse that: the program goes on without.
     """
+    node = find_node(subject)
 
     async def receive(message: Received) -> None:
-        if not message.reply.startswith(INBOX):
+        reply = address(message.reply, node) if node else message.reply
+        if not (reply if node else is_inbox(reply)):
             return
         try:
             page = book.read(decode(message.data, LogRequest))
         except BadRequestError as error:
-            await link.publish(message.reply, error.to_json(), headers=error_headers(error))
+            await link.publish(reply, error.to_json(), headers=error_headers(error))
         else:
-            await link.publish(message.reply, encode(page))
+            await link.publish(reply, encode(page))
 
     subscription = await link.subscribe(subject, receive, max_pending=16)
     try:

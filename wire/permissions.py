@@ -40,8 +40,9 @@ ABOUT: dict[Role, str] = {
     Role.LEAF: "the server of another site, and no client: carries what its own users do, whom it checks itself",
 }
 
-RESPONDERS = frozenset({Role.AGENT, Role.CONTROLLER})
-"""Who may answer: once to each request that reached it, on the reply subject that came with it, and nowhere else."""
+RESPONDERS = frozenset({Role.CONTROLLER})
+"""Who may answer once wherever a request that reached it says. Whoever asks himself may so say anything to anybody:
+that is for those who are trusted with everything."""
 
 RESPOND_WITHIN_S = 660
 """How long an answer is allowed: longer than the longest deadline of a request."""
@@ -145,11 +146,18 @@ def _bucket(
     """
     readers, writers = frozenset(read), frozenset(write)
     keys = key.pattern.format(**{name: ME if name == own else "*" for name in key.fields})
-    if readers:
-        yield Row(f"$JS.API.STREAM.INFO.KV_{bucket}", f"list the keys of {bucket}", publish=readers)
-        yield Row(f"$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{keys}", f"read {why}", publish=readers)
+    for api, who in _ask(readers):
+        yield Row(f"{api}.STREAM.INFO.KV_{bucket}", f"list the keys of {bucket}", publish=who)
+        yield Row(f"{api}.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{keys}", f"read {why}", publish=who)
     if readers or writers:
         yield Row(f"$KV.{bucket}.{keys}", f"hear of changes to, or write, {why}", publish=writers, subscribe=readers)
+
+
+def _ask(who: frozenset[Role]) -> Iterator[tuple[str, frozenset[Role]]]:
+    """Tell whom they ask: nodes ask controllers, since JetStream's answers would go wherever they like."""
+    for api, those in ((subjects.STORE_API, who - {Role.AGENT}), (f"{subjects.READ}.{ME}", who & {Role.AGENT})):
+        if those:
+            yield api, those
 
 
 def _stream(stream: str, why: str, *, read: Iterable[Role]) -> Iterator[Row]:
@@ -165,9 +173,10 @@ def _stream(stream: str, why: str, *, read: Iterable[Role]) -> Iterator[Row]:
 def _store(store: str, why: str, *, read: Iterable[Role], write: Iterable[Role]) -> Iterator[Row]:
     """The rows for an object store: chunks of bytes, and what is known about each object."""
     readers, writers = frozenset(read), frozenset(write)
-    yield Row(f"$JS.API.STREAM.INFO.OBJ_{store}", f"open the store of {why}", publish=readers | writers)
-    yield Row(f"$JS.API.DIRECT.GET.OBJ_{store}", f"read {why}, chunk by chunk", publish=readers | writers)
-    yield Row(f"$JS.API.DIRECT.GET.OBJ_{store}.$O.{store}.M.*", f"find {why}", publish=readers | writers)
+    for api, who in _ask(readers | writers):
+        yield Row(f"{api}.STREAM.INFO.OBJ_{store}", f"open the store of {why}", publish=who)
+        yield Row(f"{api}.DIRECT.GET.OBJ_{store}", f"read {why}, chunk by chunk", publish=who)
+        yield Row(f"{api}.DIRECT.GET.OBJ_{store}.$O.{store}.M.*", f"find {why}", publish=who)
     yield Row(f"$JS.API.STREAM.MSG.GET.OBJ_{store}", f"find {why} before replacing them", publish=writers)
     yield Row(f"$JS.API.STREAM.PURGE.OBJ_{store}", f"take back a half upload of {why}", publish=writers)
     yield Row(f"$O.{store}.*.*", f"upload {why}", publish=writers)
@@ -182,6 +191,8 @@ TABLE: tuple[Row, ...] = (
     _row(subjects.INFER, "ask a model about a picture", publish=_PEOPLE, subscribe=_CONTROLLER),
     _row(subjects.WORK, "send a frame to a node, or on to the next stage", publish=_CONTROLLER | _AGENT),
     _row(subjects.WORK, "take the frames that are sent to it", own="node", subscribe=_AGENT),
+    _row(subjects.ANSWER, "hear what nodes answer", own="user", subscribe=_WATCHERS | _AGENT),
+    _row(subjects.ANSWER, "answer, under its own name", own="node", publish=_AGENT),
     _row(subjects.FRAMES, "take pushed pictures; push for any camera", publish=_OPERATOR, subscribe=_CONTROLLER),
     _row(subjects.FRAMES, "push its own pictures", own="camera", publish={Role.PUBLISHER}),
     _row(subjects.RESULTS, "tell and hear results", publish=_CONTROLLER, subscribe=_PEOPLE),
@@ -234,7 +245,9 @@ TABLE: tuple[Row, ...] = (
     *_bucket(subjects.SIGHT_BUCKET, subjects.SIGHT_KEY, "the blindness kept", read=_CONTROLLER, write=_CONTROLLER),
     *_bucket(subjects.FENCES_BUCKET, subjects.FENCE_KEY, "the fences", read=_CONTROLLER, write=_CONTROLLER),
     *_store(subjects.MODELS_STORE, "models' files", read=_AGENT, write=_OPERATOR),
-    Row("$JS.API.INFO", "ask how full the store is", publish=_PEOPLE),
+    Row(f"{subjects.READ}.*.>", "read for those who ask in their own name", subscribe=_CONTROLLER),
+    Row(f"{subjects.READ}.{ME}.INFO", "ask how full the store is", publish=_PEOPLE),
+    Row("$JS.API.INFO", "ask the server how full the store is", publish=_OPERATOR),
     Row("$JS.API.>", "keep the cluster's state", publish=_CONTROLLER),
     Row("$JS.API.STREAM.DELETE.*", "what is stored is never deleted as a whole", denied=_CONTROLLER | _LEAF),
     Row("$JS.ACK.>", "acknowledge what was read", publish=_CONTROLLER),

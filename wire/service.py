@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from wire.answers import is_inbox
 from wire.bus import Link, Received, Subscription
 from wire.errors import BrambleError, BusError, InternalError, NoCapacityError
 
@@ -80,10 +81,15 @@ class Endpoint:
 
 
 class Service:
-    """A service with its endpoints. Add them, then :meth:`start`; :meth:`stop` waits for what is under way."""
+    """A service with its endpoints. Add them, then :meth:`start`; :meth:`stop` waits for what is under way.
+
+    Requests whose answer is wanted elsewhere than in an inbox are left alone: a service may say things in places where
+    its askers may not.
+    """
 
     def __init__(self, link: Link, *, name: str, version: str, description: str, metadata: dict[str, str]) -> None:
         self._link = link
+        self._note_foreign: Callable[[Received], None] = lambda _: None
         self._identity = {"name": name, "id": token_hex(11).upper(), "version": version, "metadata": metadata}
         self._description = description
         self._endpoints: list[Endpoint] = []
@@ -97,6 +103,10 @@ class Service:
     ) -> None:
         """Add an endpoint; ``handler`` raises a :class:`BrambleError` to answer with an error."""
         self._endpoints.append(Endpoint(name, subject, handler, metadata or {}))
+
+    def call_on_foreign(self, note: Callable[[Received], None]) -> None:
+        """Have ``note`` told of requests that are left alone; it must not wait for anything."""
+        self._note_foreign = note
 
     async def start(self) -> None:
         """Listen."""
@@ -120,13 +130,15 @@ class Service:
 
     def _tell(self, answer: Callable[[], dict[str, Any]]) -> Callable[[Received], Awaitable[None]]:
         async def handle(message: Received) -> None:
-            if message.reply:
+            if message.reply and self._is_honest(message):
                 await self._link.publish(message.reply, msgspec.json.encode(answer()))
 
         return handle
 
     def _accept(self, endpoint: Endpoint) -> Callable[[Received], None]:
         def handle(message: Received) -> None:
+            if message.reply and not self._is_honest(message):
+                return
             size = len(message.data)
             if len(self._tasks) >= MAX_TASKS or (self._held and self._held + size > MAX_BYTES):
                 endpoint.requests += 1
@@ -141,6 +153,13 @@ class Service:
             task.add_done_callback(self._forget)
 
         return handle
+
+    def _is_honest(self, message: Received) -> bool:
+        if is_inbox(message.reply):
+            return True
+        _log.warning("refused", extra={"action": "serve", "subject": message.subject, "reply": message.reply})
+        self._note_foreign(message)
+        return False
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._held -= self._tasks.pop(task)

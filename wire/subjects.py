@@ -81,6 +81,8 @@ CONTROLLER_EVENT = Subject("controller.{controller}.event.{kind}", "what happene
 CONTROLLER_LOGS = Subject("controller.{controller}.logs", "asked of a controller: the last lines of its log")
 CAMERA_SNAPSHOT = Subject("camera.{camera}.snapshot", "asked by controllers of the one that owns the camera")
 
+ANSWER = Subject("answer.{user}.{node}.{connection}.{token}", "a node's answer to who asked it, under its own name")
+
 AUDIT = Subject("audit.entry", "who did what and when, each entry tied to the one before it")
 REFUSED = Subject("refused.{witness}", "what the server beside a witness refused, for the record")
 WITNESS_HEARTBEAT = Subject("witness.{witness}.heartbeat", "a witness's sign of life, every two seconds")
@@ -109,6 +111,7 @@ TABLE: tuple[Subject, ...] = (
     CONTROLLER_STATUS,
     CONTROLLER_EVENT,
     CONTROLLER_LOGS,
+    ANSWER,
     AUDIT,
     REFUSED,
     WITNESS_HEARTBEAT,
@@ -117,6 +120,12 @@ TABLE: tuple[Subject, ...] = (
 
 INBOXES = "_INBOX_"
 """A user's answers come to ``_INBOX_<name>.>``, where nobody else may listen."""
+
+STORE_API = "$JS.API"
+"""What the server does about what is stored. It answers wherever it is told to, and is held against no permissions."""
+
+READ = "read"
+"""``read.<user>.<question>``: the same questions put to the controllers, which answer in that user's inbox alone."""
 
 CONFIG_BUCKET = "config"
 ASSIGNMENTS_BUCKET = "assignments"

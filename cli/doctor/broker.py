@@ -68,7 +68,13 @@ def judge_server(report: ServerReport, now: float, *, url: str) -> Iterator[Find
     if report.certificate_ends is not None:
         yield judge_end(ABOUT, Ending(kind=EndingKind.CERTIFICATE, at=report.certificate_ends), now)
     if report.disk is None or report.memory is None:
-        yield _find("jetstream", False, Severity.BROKEN, "JetStream is off", "add a `jetstream {…}` block")
+        yield _find(
+            "jetstream",
+            False,
+            Severity.BROKEN,
+            "JetStream is off, or no controller tells",
+            "add a `jetstream {…}` block, and see that a controller runs",
+        )
         return
     yield _judge_store("disk_store", report.disk)
     yield _judge_store("memory_store", report.memory)

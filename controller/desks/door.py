@@ -41,6 +41,7 @@ class ControlDoor:
         self._service = service
         self._record = record
         self._note_refusal = note_refusal
+        service.call_on_foreign(lambda message: note_refusal(refuse_inbox(message.subject, message.reply)))
 
     def add(self, noun: str, verb: str, handler: EndpointHandler) -> None:
         """Add an endpoint for any user; the server has checked that the subject names who asks."""

@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Callable
 
-from controller.audit.refusals import refuse_name
+from controller.audit.refusals import refuse_inbox, refuse_name
 from controller.desks.door import NoteRefusal
 from controller.fleet import Fleet
 from controller.metrics.metrics import Metrics
 from wire import subjects
+from wire.answers import is_inbox
 from wire.bus import Link, Received
 from wire.errors import BadRequestError, BrambleError
 from wire.messages import Done, encode
@@ -45,6 +46,10 @@ class PushDesk:
         fields = subjects.FRAMES.parse(message.subject)
         camera = fields["camera"] if fields else ""
         if self._fleet.get(camera) is None and not self._answers_for_others(camera):
+            return
+        if message.reply and not is_inbox(message.reply):
+            self._metrics.note_refused_push()
+            self._note_refusal(refuse_inbox(message.subject, message.reply))
             return
         try:
             frame = self._push(message)

@@ -119,6 +119,22 @@ async def test_a_name_of_a_camera_or_a_model_that_is_none_is_refused_and_on_the_
     assert 'bramble_refused_total{kind="name"}' in read_metrics(simulated)
 
 
+@pytest.mark.parametrize("subject", ["infer.mobilenet_v2", "frames.door", "$SRV.PING"])
+async def test_an_answer_that_is_wanted_in_the_store_is_given_nowhere_and_that_is_on_the_record(
+    simulated: LocalProcess, subject: str
+) -> None:
+    before = simulated.ask("camera", "list")
+    async with raw_client(load_context(simulated.told["context"])) as operator:
+        await operator.publish(subject, b"picture", reply="$KV.config.cameras.forged")
+
+    deadline = time.monotonic() + WITHIN_S
+    while not (found := find(simulated.ask("audit"), "access.control", target=subject)):
+        assert time.monotonic() < deadline
+    assert found[0]["outcome"] == "refused"
+    assert "its answer was wanted elsewhere: '$KV.config.cameras.forged'" in found[0]["detail"]
+    assert simulated.ask("camera", "list") == before
+
+
 def test_what_a_viewer_may_not_do_is_on_the_record_in_its_name(simulated: LocalProcess, tmp_path: Path) -> None:
     context = tmp_path / "vera.json"
     let_in = bramble(

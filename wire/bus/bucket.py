@@ -64,7 +64,7 @@ class Bucket:
             BusError: JetStream is not there or refused, or there is no such bucket.
 
         """
-        jetstream = link.client.jetstream()
+        jetstream = link.client.jetstream(prefix=link.api)
         stream, prefix = f"KV_{name}", f"$KV.{name}."
         try:
             async with link.unbroken():

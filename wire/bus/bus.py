@@ -22,17 +22,17 @@ class Bus:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, context: Context, *, name: str) -> AsyncIterator[Bus]:
-        """Open both connections for the time of an ``async with``.
+    async def connect(cls, context: Context, *, name: str, asks_controllers: bool = False) -> AsyncIterator[Bus]:
+        """Open both connections for the time of an ``async with``; ``asks_controllers`` as :meth:`Link.open` has it.
 
         Raises:
             NotAuthorisedError: the server refused the user.
             BusError: no server could be reached.
 
         """
-        data = await Link.open(context, name=f"{name}-data")
+        data = await Link.open(context, name=f"{name}-data", asks_controllers=asks_controllers)
         try:
-            control = await Link.open(context, name=f"{name}-control")
+            control = await Link.open(context, name=f"{name}-control", asks_controllers=asks_controllers)
             try:
                 yield cls(data, control, user=context.user_name)
             finally:

@@ -98,6 +98,7 @@ async def open_client(
     """
     client = GuardedClient()
     client.wants_tls = wants_tls(context)
+    client.user = context.user_name
     refusals: list[Exception] = []
 
     async def note_error(error: Exception) -> None:

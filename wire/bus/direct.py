@@ -30,9 +30,12 @@ from nats.errors import (
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
+from wire import subjects
+from wire.answers import find_node
 from wire.bus.protocol import Delivered, MalformedError, Publication, Said, is_subject, read_headers, write_publication
 from wire.bus.tether import Tether
 from wire.bus.transport import SocketTransport
+from wire.context import ANONYMOUS
 
 TOKEN_BYTES = 8
 """Of randomness in an answer's address: whoever has seen one request's cannot guess the next one's."""
@@ -53,6 +56,8 @@ class DirectClient(Client):
         self._takers: dict[int, Take] = {}  # by subscription
         self._asked: dict[str, tuple[str, asyncio.Future[Msg]]] = {}  # by token: the subject, and who waits
         self._answers = ""  # where answers come in, up to the token
+        self._box: tuple[str, str] | None = None  # where those of nodes do, before and behind the node's name
+        self.user = ANONYMOUS
         self.tether = Tether()  # of what waits for the server's own answers
 
     def post(self, *publications: Publication) -> bool:
@@ -107,27 +112,40 @@ class DirectClient(Client):
     ) -> Msg:
         if self.is_draining_pubs:
             raise ConnectionDrainingError
-        if not self._answers:
-            await self._init_request_sub()
         loop = asyncio.get_running_loop()
         token = secrets.token_hex(TOKEN_BYTES)
+        reply = await self._address(find_node(subject)) + token
         answer: asyncio.Future[Msg] = loop.create_future()
         timer = loop.call_later(timeout, _expire, answer)
         self._asked[token] = (subject, answer)
         try:
-            if not self.post(Publication(subject, payload, headers, self._answers + token)):
-                await self.publish(subject, payload, self._answers + token, headers)
+            if not self.post(Publication(subject, payload, headers, reply)):
+                await self.publish(subject, payload, reply, headers)
             return await answer
         finally:
             timer.cancel()
             del self._asked[token]
+
+    async def _address(self, node: str) -> str:
+        """Return where an answer is to come in, up to the token: nodes answer in a box of its own, under their name."""
+        if not node:
+            if not self._answers:
+                await self._init_request_sub()
+            return self._answers
+        if self._box is None:
+            connection = secrets.token_hex(TOKEN_BYTES)
+            begin = subjects.ANSWER.pattern.partition("{node}")[0].format(user=self.user)
+            self._box = begin, f".{connection}."
+            await self.take(f"{begin}*.{connection}.*", self._take_answer)
+        begin, end = self._box
+        return f"{begin}{node}{end}"
 
     async def _init_request_sub(self) -> None:
         self._answers = f"{self.new_inbox()}."
         await self.take(f"{self._answers}*", self._take_answer)
 
     def _take_answer(self, message: Msg) -> None:
-        asked = self._asked.get(message.subject[len(self._answers) :])
+        asked = self._asked.get(message.subject.rpartition(".")[2])
         if asked is not None and not asked[1].done():
             asked[1].set_result(message)
 

@@ -48,7 +48,7 @@ async def list_keys(link: Link, bucket: str, pattern: str) -> set[str]:
 
     """
     prefix = f"$KV.{bucket}."
-    info = await link.client.jetstream().stream_info(f"KV_{bucket}", prefix + pattern)
+    info = await link.client.jetstream(prefix=link.api).stream_info(f"KV_{bucket}", prefix + pattern)
     return {subject.removeprefix(prefix) for subject in info.state.subjects or ()}
 
 

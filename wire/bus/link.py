@@ -23,7 +23,7 @@ from wire.bus.client import (
 )
 from wire.bus.protocol import MALFORMED, Publication
 from wire.bus.tether import BrokenTetherError
-from wire.context import Context
+from wire.context import ANONYMOUS, Context
 from wire.errors import (
     AnswerTimeoutError,
     BadRequestError,
@@ -34,6 +34,7 @@ from wire.errors import (
     TooLargeError,
 )
 from wire.redact import redact_url
+from wire.subjects import READ, STORE_API
 
 MAX_REFUSALS = 256
 """So many subjects that were refused are told apart; more are told again."""
@@ -100,8 +101,11 @@ class Subscription:
 class Link:
     """One connection. Make it with :meth:`open`; close it with :meth:`close`."""
 
-    def __init__(self, where: str = "") -> None:
+    def __init__(self, where: str = "", *, user: str = ANONYMOUS, api: str = STORE_API) -> None:
         self._where = where
+        self.user = user
+        self.api = api
+        """What a question about what is stored begins with."""
         self._client: GuardedClient
         self._on_reconnect: list[Callable[[], None]] = []
         self._on_end: list[Callable[[], None]] = []
@@ -114,15 +118,22 @@ class Link:
         self.slow_consumers = 0  # messages that the client threw away because a handler was too slow
 
     @classmethod
-    async def open(cls, context: Context, *, name: str) -> Link:
+    async def open(cls, context: Context, *, name: str, asks_controllers: bool = False) -> Link:
         """Connect.
+
+        Args:
+            context: where to, and who we are.
+            name: what the server calls the connection.
+            asks_controllers: have controllers read what is stored for us, since we may not ask the server itself.
 
         Raises:
             NotAuthorisedError: the server refused the user.
             BusError: no server could be reached.
 
         """
-        link = cls(redact_url(context.url))
+        user = context.user_name
+        known = asks_controllers and user != ANONYMOUS  # else there may be none, and all is open
+        link = cls(redact_url(context.url), user=user, api=f"{READ}.{user}" if known else STORE_API)
         link._client = await open_client(
             context,
             name=name,

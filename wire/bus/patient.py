@@ -21,7 +21,7 @@ _log = logging.getLogger("bramble.bus")
 
 @asynccontextmanager
 async def connect_patiently(
-    context: Context, *, name: str, notifier: Notifier, stop: asyncio.Event
+    context: Context, *, name: str, notifier: Notifier, stop: asyncio.Event, asks_controllers: bool = False
 ) -> AsyncIterator[Bus | None]:
     """Connect for the time of an ``async with``, with growing pauses between tries; None when told to stop.
 
@@ -38,7 +38,9 @@ async def connect_patiently(
         while bus is None and not stop.is_set():
             try:
                 async with _until(stop):
-                    bus = await stack.enter_async_context(Bus.connect(context, name=name))
+                    bus = await stack.enter_async_context(
+                        Bus.connect(context, name=name, asks_controllers=asks_controllers)
+                    )
             except (BusError, NotAuthorisedError) as error:
                 pause = pause_s(failures, random.random())  # noqa: S311 - nothing secret
                 _log.warning(

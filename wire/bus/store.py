@@ -52,7 +52,7 @@ class BlobStore:
             BusError: JetStream is not there or refused, or there is no such store.
 
         """
-        jetstream = link.client.jetstream(timeout=10.0)
+        jetstream = link.client.jetstream(prefix=link.api, timeout=10.0)
         try:
             try:
                 inner = await jetstream.object_store(name)
@@ -197,7 +197,9 @@ class BlobStore:
         """Get one message of the stream (NATS ADR-31); None when there is none."""
         payload = json.dumps(question).encode() if question else b""
         async with self._link.unbroken():
-            answer = await self._link.request(f"$JS.API.DIRECT.GET.OBJ_{self._name}{subject}", payload, within=CHUNK_S)
+            answer = await self._link.request(
+                f"{self._link.api}.DIRECT.GET.OBJ_{self._name}{subject}", payload, within=CHUNK_S
+            )
         status = (answer.headers or {}).get("Status", "")
         if status == "404":
             return None

@@ -14,8 +14,10 @@ import nats.js.errors
 
 from wire.bus.link import Link
 from wire.bus.transport import SocketTransport
+from wire.context import ANONYMOUS
 from wire.errors import BusError
 from wire.redact import redact_url
+from wire.subjects import READ, STORE_API
 
 DEFAULT_PORT = 4222
 PART_S = 1.0
@@ -104,8 +106,9 @@ async def _part(writer: asyncio.StreamWriter) -> None:
 
 
 async def _read_stores(link: Link, within: float) -> tuple[StoreUse | None, StoreUse | None]:
+    prefix = STORE_API if link.user == ANONYMOUS else f"{READ}.{link.user}"
     try:
-        account = await link.client.jetstream(timeout=within).account_info()
+        account = await link.client.jetstream(prefix=prefix, timeout=within).account_info()
     except (nats.js.errors.ServiceUnavailableError, nats.errors.NoRespondersError):
         return None, None
     except (nats.errors.Error, nats.js.errors.Error) as error:

@@ -29,6 +29,7 @@ from cli.access.enforce import push_account, push_everywhere
 from cli.access.server_config import render_trust
 from controller.audit.recorder import Recorder
 from controller.audit.witnesses import WitnessDesk
+from controller.desks.reads import ReadDesk
 from tests.conftest import ROOT
 from tests.hosts.conftest import find_ansible
 from tests.testing.record import RecordReader
@@ -195,8 +196,9 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 async def test_an_agent_of_another_site_is_asked_by_the_controller_and_reads_what_is_stored(sites: Sites) -> None:
     async with (
         Bus.connect(sites.let_in("hub", Role.CONTROLLER, sites.hub), name="controller") as controller,
-        Bus.connect(sites.let_in("pi9", Role.AGENT, sites.leaf), name="agent") as agent,
+        Bus.connect(sites.let_in("pi9", Role.AGENT, sites.leaf), name="agent", asks_controllers=True) as agent,
     ):
+        await ReadDesk(controller.data, lambda _: None).listen()
 
         async def answer(message: Received) -> None:
             await message.respond(b"seen: " + message.data)

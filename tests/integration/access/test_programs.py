@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from controller.desks.reads import ReadDesk
 from tests.testing.secured import Secured
 from wire import subjects
 from wire.bus import Bus
@@ -21,9 +23,11 @@ async def run(secured: Secured, *command: str) -> tuple[int, str]:
         await bus.blobs(subjects.MODELS_STORE)
         await bus.bucket(subjects.CONFIG_BUCKET)
         await bus.bucket(subjects.ASSIGNMENTS_BUCKET)
-    done = subprocess.run(  # noqa: ASYNC221 - nothing else is to happen meanwhile
-        [sys.executable, "-m", *command], capture_output=True, text=True, timeout=END_S, check=False
-    )
+        await ReadDesk(bus.data, lambda _: None).listen()
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", *command], capture_output=True, text=True, timeout=END_S, check=False,
+        )  # fmt: skip
     return done.returncode, done.stderr
 
 

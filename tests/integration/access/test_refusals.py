@@ -14,6 +14,7 @@ from cli.access.authority import Authority
 from cli.access.claims import encode_user
 from cli.access.contexts import describe
 from cli.access.enforce import push_account
+from controller.desks.reads import ReadDesk
 from tests.integration.access.conftest import Stream
 from tests.testing.raw_client import raw_client
 from tests.testing.secured import Secured, read_credentials
@@ -160,8 +161,10 @@ async def subscribe(link: Link, subject: str) -> None:
         await subscription.end()
 
 
-async def test_an_agent_answers_who_asked_it_once_and_no_other_inbox(secured: Secured, stream: Stream) -> None:
-    """Even one that it has seen: the reply subject of a frame is good for that frame alone."""
+async def test_an_agent_answers_under_its_own_name_and_says_nothing_else_to_anybody(
+    secured: Secured, stream: Stream
+) -> None:
+    """Even where it was asked to answer there: who asks may be itself, in the name of whom it would like to be."""
     answers: list[bytes] = []
     async with (
         raw_client(secured.let_in("pi2", Role.AGENT)) as agent,
@@ -172,26 +175,30 @@ async def test_an_agent_answers_who_asked_it_once_and_no_other_inbox(secured: Se
             answers.append(message.data)
 
         await controller.data.subscribe("_INBOX_hub2.watched.*", take)
+        await controller.data.subscribe("answer.hub2.*.here.*", take)
         await controller.data.flush()
         assert await agent.provoke(b"SUB infer.pi2.*.* 1\r\n") == []
         work = subjects.WORK.build(node="pi2", model="m", stage="0")
-        await controller.data.publish(work, b"frame", reply="_INBOX_hub2.watched.1")
+        foreign = ("_INBOX_hub2.watched.1", "answer.hub2.pi1.here.1", "control.ann.camera.remove", "results.door.m")
+        for reply in (*foreign, "$KV.config.models.m", "$JS.API.STREAM.DELETE.audit", "_INBOX_hub.any"):
+            await controller.data.publish(work, b"frame", reply=reply)
+            await controller.data.flush()
+            await agent.await_message()
+            assert await agent.provoke(f"PUB {work} {reply} 2\r\n{{}}\r\n".encode()) == []
+            said = await agent.provoke(f"PUB {reply} 5\r\nagain\r\n".encode())
+            assert said == [f"-ERR 'Permissions Violation for Publish to \"{reply}\"'"]
+        assert await agent.provoke(b"PUB answer.hub2.pi2.here.1 3\r\nown\r\n") == []
         await controller.data.flush()
-        await agent.await_message()
-        assert await agent.provoke(b"PUB _INBOX_hub2.watched.1 5\r\nfirst\r\n") == []
-        for inbox in ("_INBOX_hub2.watched.1", "_INBOX_hub2.watched.2", "_INBOX_hub.any"):
-            said = await agent.provoke(f"PUB {inbox} 5\r\nagain\r\n".encode())
-            assert said == [f"-ERR 'Permissions Violation for Publish to \"{inbox}\"'"]
-        await controller.data.flush()
-    assert answers == [b"first"]
+    assert answers == [b"own"]
     await stream.flows_on()
 
 
 async def test_an_agent_reads_its_own_assignment_and_no_camera_s_password(secured: Secured) -> None:
     async with (
         Bus.connect(secured.let_in("hub2", Role.CONTROLLER), name="controller") as controller,
-        Bus.connect(secured.let_in("pi2", Role.AGENT), name="agent") as agent,
+        Bus.connect(secured.let_in("pi2", Role.AGENT), name="agent", asks_controllers=True) as agent,
     ):
+        await ReadDesk(controller.data, lambda _: None).listen()
         config = await controller.bucket(subjects.CONFIG_BUCKET)
         assignments = await controller.bucket(subjects.ASSIGNMENTS_BUCKET)
         await config.put("cameras.door", b"rtsp://user:secret@door")

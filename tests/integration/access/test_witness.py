@@ -248,7 +248,7 @@ async def test_a_witness_that_was_taken_over_puts_nothing_else_on_the_record(sec
 async def test_a_report_that_the_server_was_made_to_deliver_is_none_and_that_is_on_the_record(secured: Secured) -> None:
     """Whoever may read a bucket says where the server delivers: no answer can be wanted from there."""
     forged = Report(run=RUN, told=(Told(number=1, deed=refuse("x")),))
-    async with controlling(secured, listens=True) as controller, thieving(secured, "pi2", Role.AGENT) as (thief, _):
+    async with controlling(secured, listens=True) as controller, thieving(secured, "joe", Role.OPERATOR) as (thief, _):
         config = await controller.bus.bucket(subjects.CONFIG_BUCKET)
         await config.put("models.m", encode(forged))
         await thief.publish("$JS.API.DIRECT.GET.KV_config.$KV.config.models.m", b"", reply=f"refused.{NAME}")
