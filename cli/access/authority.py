@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -38,6 +38,15 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     revoked_at: Annotated[int, msgspec.Meta(ge=0)] = 0  # 0: not revoked
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody was let in or shut out."""
+
+    action: Literal["access.add", "access.revoke"]
+    target: Token
+    role: Role
+    at: int  # seconds since the epoch
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written down; no secret is in it."""
 
@@ -49,6 +58,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     users: tuple[User, ...] = ()
     account_issued_at: int = 0
     account_digest: str = ""  # of what the account says: while that is the same, so is its claim
+    untold: tuple[Change, ...] = ()  # not on the cluster's record yet, oldest first
 
     def find(self, name: str) -> User | None:
         """Return the user of that name who is not revoked."""
@@ -194,9 +204,10 @@ class Authority:
         issued_at = known.issued_at if known else int(self._clock())
         if public_key in self.record.revocations():
             raise BadRequestError(f"the key {public_key} was revoked", remedy="make a new one")
-        user = User(name=name, role=role, public_key=public_key, issued_at=issued_at)
         if known is None:
-            self._replace(users=(*self.record.users, user))
+            user = User(name=name, role=role, public_key=public_key, issued_at=issued_at)
+            change = Change(action="access.add", target=name, role=role, at=issued_at)
+            self._replace(users=(*self.record.users, user), untold=(*self.record.untold, change))
         return encode_user(self._role_pair(role), public_key, name=name, account=self.account, issued_at=issued_at)
 
     def revoke(self, name: str) -> User:
@@ -210,8 +221,16 @@ class Authority:
         if known is None:
             raise BadRequestError(f"nobody is called {name}", remedy="see `bramble access list`")
         revoked = msgspec.structs.replace(known, revoked_at=max(int(self._clock()), known.issued_at))
-        self._replace(users=tuple(revoked if each is known else each for each in self.record.users))
+        change = Change(action="access.revoke", target=name, role=known.role, at=int(self._clock()))
+        self._replace(
+            users=tuple(revoked if each is known else each for each in self.record.users),
+            untold=(*self.record.untold, change),
+        )
         return revoked
+
+    def tick_off(self) -> None:
+        """Write down that the oldest of the changes that were not told is on the cluster's record now."""
+        self._replace(untold=self.record.untold[1:])
 
     def system_user(self) -> tuple[str, KeyPair]:
         """Return a claim and its key, made for the moment, for speaking to the servers themselves."""

@@ -19,7 +19,6 @@ from cli.access.witness import bear_witness
 from cli.connection import run
 from cli.output import json_option, print_json, print_note
 from cli.tables import NONE, Table, format_time, print_table
-from wire.audit import Note
 from wire.context import config_home, save_context
 from wire.errors import BusError, NotAuthorisedError
 from wire.identity import write_private
@@ -99,7 +98,7 @@ def add(
         save_context(describe(authority, name, Role(role), nkey=nkey, claim=claim, ca=ca), path)
     else:
         write_context(authority, name, Role(role), path, ca=ca)
-    _witness(authority, Note(action="access.add", target=name, detail=f"as {role}"))
+    _witness(authority)
     if as_json:
         user = authority.record.find(name)
         print_json({"context": str(path), **msgspec.to_builtins(user)})
@@ -124,7 +123,7 @@ def revoke(*, name: str, directory: Path) -> None:
             f"{name} is written down as revoked, but not every server knows it yet: {error.message}",
             remedy="once they can be reached: `bramble access push`",
         ) from error
-    _witness(authority, Note(action="access.revoke", target=name))
+    _witness(authority)
     click.echo(f"{name} is shut out")
 
 
@@ -147,6 +146,7 @@ def push(*, directory: Path) -> None:
     """Give the servers the roles and revocations as they are now; after an upgrade too."""
     authority = Authority.open(directory)
     run(push_everywhere(authority))
+    _witness(authority)
     click.echo(f"the servers of {authority.record.cluster} go by it")
 
 
@@ -225,9 +225,11 @@ def server_config(*, directory: Path, store: str, certificate: str | None, key: 
     click.echo(render_trust(Authority.open(directory), store=Path(store), tls=tls), nl=False)
 
 
-def _witness(authority: Authority, note: Note) -> None:
-    if authority.record.url and (problem := run(bear_witness(authority, note))):
-        print_note(f"not on the cluster's record: {problem.message}")
+def _witness(authority: Authority) -> None:
+    if authority.record.url and (problem := run(bear_witness(authority))):
+        print_note(
+            f"not on the cluster's record yet: {problem.message}; `bramble access push` tells it once one answers"
+        )
 
 
 def show_pattern(row: Row) -> str:

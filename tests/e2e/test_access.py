@@ -12,11 +12,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from cli.access.authority import Authority
 from tests.e2e.local_process import LocalProcess, bramble, start_local_process
 from wire.context import load_context
+from wire.identity import KeyPair, Kind
+from wire.permissions import Role
 
 pytestmark = pytest.mark.e2e
 
+PUSH = Path(__file__).parents[2] / "roles/access/files/push.py"
 RECORD_S = 60.0
 END_S = 10.0  # within 5 s of the revocation, on a machine that may be busy
 
@@ -120,6 +124,30 @@ def test_a_node_makes_its_key_itself_and_only_the_public_half_is_signed(secure: 
             assert agent.wait(END_S) == 1  # an error, told in words
         finally:
             agent.kill()
+
+
+def test_what_the_playbooks_change_is_on_the_record_once_the_cluster_is_told_of_it(secure: LocalProcess) -> None:
+    directory = Path(secure.told["access"])
+    public = KeyPair.make(Kind.USER).public
+    Authority.open(directory).add("witness-attic", Role.WITNESS, public)  # as sign.py does, before there is a cluster
+    command = [*bramble()[:1], "-P", str(PUSH), "--access", str(directory), "--out", public]
+
+    def push(*more: str) -> dict[str, object]:
+        done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=True)
+        told: dict[str, object] = json.loads(done.stdout)
+        return told
+
+    nothing = {"changed": False, "untold": [], "unrecorded": ""}
+    assert push("--check") == nothing | {"changed": True}
+    assert Authority.open(directory).record.find("witness-attic")
+    assert push() == nothing | {"changed": True}
+    assert push() == nothing
+    deeds = [each["entry"]["deed"] for each in secure.ask("audit")]
+    told = [deed["action"] for deed in deeds if deed.get("target") == "witness-attic"]
+    assert told == ["access.add", "access.revoke"]
+    let_in = {deed["target"] for deed in deeds if deed["action"] == "access.add"}
+    assert let_in >= {"operator", "controller", "node-1"}
+    assert Authority.open(directory).record.untold == ()
 
 
 def test_who_goes_on_in_plain_text_is_refused_and_on_the_record(secure: LocalProcess) -> None:

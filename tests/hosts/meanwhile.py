@@ -9,7 +9,8 @@ import select
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -70,17 +71,31 @@ class Meanwhile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         assert self.jobs > 0
 
 
-def play_under_traffic(bed: Bed, book: str, *options: str, tree: Path | None = None) -> tuple[Play, Meanwhile]:
-    """Run a playbook while pictures and jobs come in at a steady pace."""
+@contextmanager
+def making_traffic(bed: Bed, name: str) -> Iterator[Callable[[str], Meanwhile]]:
+    """Have pictures and jobs come in at a steady pace for the time of a ``with``, and everybody serve at its beginning.
+
+    Yields what ends them and tells what became of them; it takes what to say where they broke down.
+    """
     nodes = [word for node in NODES for word in ("--node", node)]
-    batch = f"{Path(book).stem}-{secrets.token_hex(4)}"
+    batch = f"{name}-{secrets.token_hex(4)}"
     command = (*PYTHON, "-m", "tests.hosts.traffic", "--context", "bed", "--batch", batch, *nodes)
     with bed.start(*command) as traffic:
         assert traffic.stdout is not None
         readable, _, _ = select.select([traffic.stdout], [], [], START_S + READY_S)
         assert readable, "the traffic has not begun"
         assert traffic.stdout.readline() == "ready\n", "the traffic ended before it began"
+
+        def finish(work: str) -> Meanwhile:
+            told, _ = traffic.communicate(timeout=SETTLE_S + START_S)
+            assert traffic.returncode == 0, f"the traffic broke down during {name}: {work}"
+            return msgspec.json.decode(told, type=Meanwhile)
+
+        yield finish
+
+
+def play_under_traffic(bed: Bed, book: str, *options: str, tree: Path | None = None) -> tuple[Play, Meanwhile]:
+    """Run a playbook while pictures and jobs come in at a steady pace."""
+    with making_traffic(bed, Path(book).stem) as finish:
         play = bed.play(book, *options, tree=tree)
-        told, _ = traffic.communicate(timeout=SETTLE_S + START_S)
-        assert traffic.returncode == 0, f"the traffic broke down while {book} ran: {play.output[-3000:]}"
-    return play, msgspec.json.decode(told, type=Meanwhile)
+        return play, finish(play.output[-3000:])

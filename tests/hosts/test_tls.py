@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cli.access.certificates import create_ca
 from tests.hosts.conftest import MORE_SERVERS, NODES, PYTHON, ROOT, Bed, Play, build_bundles, node_address, wait_for
 from tests.hosts.observed import read_record
-from tests.hosts.test_playbooks import ASSESS, POLICY
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900)]
 
@@ -23,16 +21,6 @@ tls = ssl.create_default_context(cafile="/etc/bramble/ca.pem")
 print(url.urlopen("https://127.0.0.1:8222/varz", context=tls).status)
 try: url.urlopen("http://127.0.0.1:8222/varz")
 except url.HTTPError as error: print(error.code)'"""
-FORBIDDEN = "node.node1.heartbeat"
-TRESPASS = """import asyncio, sys, msgspec
-from wire.bus import Link
-from wire.context import load_context
-async def trespass(name, url, subject):
-    link = await Link.open(msgspec.structs.replace(load_context(name), url=url), name="trespasser")
-    await link.publish(subject, b"{}")
-    await link.flush()
-    await link.close()
-asyncio.run(trespass(*sys.argv[1:]))"""
 
 
 @pytest.fixture(scope="module")
@@ -75,49 +63,6 @@ def test_who_goes_on_in_plain_text_at_the_controllers_server_is_on_the_record(be
     wait_for(
         "it is on the record", lambda: CONTROL_HOST in [deed["who"] for deed in read_record(bed, "access.connect")]
     )
-
-
-@pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("node", ["node2", "node3"])
-def test_who_is_refused_by_a_server_without_a_controller_is_on_the_record_too(bed: Bed, node: str) -> None:
-    knock(bed, node, CLIENTS)
-    knock(bed, node, ROUTES, "--silent")
-
-    def find_details() -> str:
-        deeds = read_record(bed, "access.connect")
-        return " ".join(deed["detail"] for deed in deeds if deed.get("witness") == f"witness-{node}")
-
-    for detail in ("TLS Handshake Failure", "TLS handshake error", "TLS route handshake error"):
-        wait_for(f"{detail} at {node} is on the record", lambda wanted=detail: wanted in find_details())
-    assert bed.bramble("audit", "--verify", "--context", "bed").returncode == 0
-
-
-@pytest.mark.usefixtures("installed")
-def test_a_violation_at_a_server_without_a_controller_is_on_the_record_with_who_it_was(bed: Bed) -> None:
-    done = bed.run(*PYTHON, "-c", TRESPASS, "bed", f"tls://{node_address('node2')}:{CLIENTS}", FORBIDDEN)
-    assert done.returncode == 0, done.stderr
-
-    def find_deeds() -> list[dict[str, Any]]:
-        return [deed for deed in read_record(bed, "access.publish") if deed["target"] == FORBIDDEN]
-
-    wait_for("it is on the record", lambda: find_deeds() != [])
-    [deed] = find_deeds()
-    assert (deed["who"], deed["outcome"], deed["witness"]) == ("operator", "refused", "witness-node2")
-
-
-@pytest.mark.usefixtures("installed")
-def test_a_witness_may_read_the_servers_log_and_little_else(bed: Bed) -> None:
-    found = {
-        node: json.loads(bed.ssh(node, ASSESS.format(unit="bramble-witness")) or "[]") for node in ("node2", "node3")
-    }
-    assert all(found.values())
-    for node in found:
-        bed.ssh(node, POLICY.format(unit="bramble-witness"))
-    assert (
-        bed.ssh("node2", "stat --format='%a %U %G' /var/log/bramble-nats/server.log").strip()
-        == "640 bramble bramble-log"
-    )
-    assert bed.try_ssh("node1", "systemctl cat bramble-witness.service").returncode != 0, "its controller does it"
 
 
 @pytest.mark.usefixtures("installed")

@@ -101,11 +101,10 @@ class Subscription:
 class Link:
     """One connection. Make it with :meth:`open`; close it with :meth:`close`."""
 
-    def __init__(self, where: str = "", *, user: str = ANONYMOUS, api: str = STORE_API) -> None:
-        self._where = where
-        self.user = user
-        self.api = api
-        """What a question about what is stored begins with."""
+    def __init__(self, where: str = "", *, user: str = ANONYMOUS, asks_controllers: bool = False) -> None:
+        self._where, self.user = where, user
+        # What questions about the store begin with. Where all are anonymous there may be no controller to ask.
+        self.api = f"{READ}.{user}" if asks_controllers and user != ANONYMOUS else STORE_API
         self._client: GuardedClient
         self._on_reconnect: list[Callable[[], None]] = []
         self._on_end: list[Callable[[], None]] = []
@@ -119,21 +118,14 @@ class Link:
 
     @classmethod
     async def open(cls, context: Context, *, name: str, asks_controllers: bool = False) -> Link:
-        """Connect.
-
-        Args:
-            context: where to, and who we are.
-            name: what the server calls the connection.
-            asks_controllers: have controllers read what is stored for us, since we may not ask the server itself.
+        """Connect; ``asks_controllers`` where we may not ask the server itself about what it stores.
 
         Raises:
             NotAuthorisedError: the server refused the user.
             BusError: no server could be reached.
 
         """
-        user = context.user_name
-        known = asks_controllers and user != ANONYMOUS  # else there may be none, and all is open
-        link = cls(redact_url(context.url), user=user, api=f"{READ}.{user}" if known else STORE_API)
+        link = cls(redact_url(context.url), user=context.user_name, asks_controllers=asks_controllers)
         link._client = await open_client(
             context,
             name=name,

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from nacl.signing import VerifyKey
 
-from cli.access.authority import Authority
+from cli.access.authority import Authority, Change
 from cli.access.server_config import render_trust
+from cli.access.witness import describe
 from wire.context import ANONYMOUS
 from wire.errors import BadRequestError
 from wire.identity import KeyPair, Kind
@@ -142,3 +143,27 @@ def test_a_directory_that_others_may_enter_or_that_is_none_is_refused(authority:
         Authority.open(tmp_path / "nothing")
     with pytest.raises(BadRequestError, match="holds the keys of a cluster already"):
         Authority.create(authority.directory, cluster="other")
+
+
+def test_who_came_and_went_is_kept_to_be_told_until_it_was(authority: Authority, clock: Clock) -> None:
+    public = KeyPair.make(Kind.USER).public
+    authority.add("ann", Role.VIEWER, public)
+    authority.add("ann", Role.VIEWER, public)  # no change
+    clock.now += 100
+    authority.revoke("ann")
+
+    kept = Authority.open(authority.directory).record.untold
+    assert [(change.action, change.target, change.role) for change in kept] == [
+        ("access.add", "ann", Role.VIEWER),
+        ("access.revoke", "ann", Role.VIEWER),
+    ]
+    assert kept[1].at == kept[0].at + 100
+    authority.tick_off()
+    assert Authority.open(authority.directory).record.untold == kept[1:]
+
+
+def test_a_change_that_is_told_late_is_told_with_its_time() -> None:
+    change = Change(action="access.revoke", target="ann", role=Role.VIEWER, at=1_800_000_000)
+
+    assert describe(change, change.at + 1).detail == "as viewer"
+    assert describe(change, change.at + 3600).detail == "as viewer, on 2027-01-15 08:00:00 UTC"

@@ -40,10 +40,12 @@ def test_none_and_some_at_once_make_no_sense(directory: Path) -> None:
     assert done.exit_code == 2
 
 
-def test_a_record_from_before_there_were_leaves_has_none(directory: Path) -> None:
+def test_a_record_from_before_there_were_leaves_has_none_and_nothing_to_tell(directory: Path) -> None:
     path = directory / "access.json"
     record = json.loads(path.read_text())
-    record.pop("leaves", None)
+    for name in ("leaves", "untold"):
+        record.pop(name, None)
     path.write_text(json.dumps(record))
 
     assert Authority.open(directory).record.leaves == ()
+    assert Authority.open(directory).record.untold == ()
