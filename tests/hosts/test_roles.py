@@ -158,25 +158,34 @@ def test_models_come_before_the_cameras_that_need_them_and_go_after() -> None:
     assert reconcile.order(models, cameras) == [models[0], cameras[0], models[1]]
 
 
-def test_a_cameras_password_is_in_no_output_of_a_run_that_tells_everything_and_fails(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("phase", "camera", "reason"),
+    [
+        ("preflight", {"camera": "door"}, "A camera lacks camera, url or models."),
+        ("configure", {"camera": "door", "models": ["m"]}, "error: no NATS server answers"),
+    ],
+)
+def test_a_cameras_password_is_in_no_output_of_a_run_that_tells_everything_and_fails(
+    tmp_path: Path, phase: str, camera: dict[str, object], reason: str
+) -> None:
     nowhere = tmp_path / "nowhere.json"
     nowhere.write_text('{"url": "nats://127.0.0.1:9"}')
     play = tmp_path / "play.yml"
     play.write_text(
         "- hosts: localhost\n  gather_facts: false\n  tasks:\n"
-        f"    - ansible.builtin.include_role: {{name: {ROOT / 'roles/models'}, tasks_from: configure.yml}}\n"
+        f"    - ansible.builtin.include_role: {{name: {ROOT / 'roles/models'}, tasks_from: {phase}.yml}}\n"
     )
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps({
         "models_context": str(nowhere), "models_python": sys.executable, "_models_tries": 1,
         "_models_context_file": str(nowhere),
-        "models_cameras": [{"camera": "door", "url": "rtsp://admin:T0P-S3CRET@cam/1", "models": ["m"]}],
+        "models_cameras": [{"url": "rtsp://admin:T0P-S3CRET@cam/1", **camera}],
     }))  # fmt: skip
     command = [find_ansible(), "-vvv", play, "--extra-vars", f"@{settings}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
 
     assert done.returncode == 2, done.stdout
-    assert "error: no NATS server answers" in done.stdout
+    assert reason in done.stdout
     assert "T0P-S3CRET" not in done.stdout + done.stderr
 
 
