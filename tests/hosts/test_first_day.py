@@ -5,74 +5,19 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
-from tests.hosts.conftest import NODES, ROOT, STOP_S, Bed, Play, build_bundles, node_address, read_play
+from tests.hosts.conftest import ROOT, Bed, Play, build_bundles
+from tests.hosts.stranger import HOSTS, PAGE, Stranger, copy_tree, fill_in, read_commands
 from tests.hosts.traffic import PICTURE
 
 pytestmark = [pytest.mark.hosts, pytest.mark.thorough, pytest.mark.timeout(900)]
 
-PAGE = ROOT / "docs/provision.md"
-HOSTS = ("pi-1", "pi-2", "pi-3")
-ADDRESSES = {f"10.0.0.{10 + number}": node_address(f"node{number}") for number in range(1, len(NODES) + 1)}
 NOTHING = dict.fromkeys(HOSTS, 0)
 MAKE_OPS = """sh -c '
 useradd --create-home --shell /bin/sh ops && echo ops:right | chpasswd && echo "ops ALL=(ALL) ALL" > /etc/sudoers.d/ops
 cp -r /home/pi/.ssh /home/ops/ && chown -R ops:ops /home/ops/.ssh'"""
-COLLECTION = "ansible_collections/bramble_edge/bramble"
-
-
-def read_commands(page: Path) -> list[str]:
-    """Return the commands that a page's reader is told to type, in order, without what is said beside them."""
-    blocks = re.findall(r"^```console$(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
-    typed = [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
-    return [re.sub(r"\s+# .*", "", line) for line in typed]
-
-
-def copy_tree(to: Path) -> Path:
-    """Copy what somebody has who fetched the sources."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).exists():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, to / name)
-    return to
-
-
-class Stranger:
-    """Somebody at the control host who has the tree, `make ansible` behind them, and the way to their hosts by ssh."""
-
-    def __init__(self, bed: Bed, tree: Path) -> None:
-        self._bed, self.tree = bed, tree
-
-    def type(self, *commands: str, at: Path | None = None, within: float = 600.0) -> Play:
-        """Type commands into one shell; it ends at the first that fails."""
-        return read_play(self._bed.run(*self._shell(commands), within=within, cwd=at or self.tree))
-
-    def watch(self, look: Callable[[str], None], *commands: str) -> Play:
-        """Type commands, and look at each line that is printed."""
-        with self._bed.start(*self._shell(commands), cwd=self.tree) as process:
-            assert process.stdout is not None
-            lines = []
-            for line in process.stdout:
-                lines.append(line)
-                look(line)
-            code = process.wait(STOP_S)
-        return read_play(subprocess.CompletedProcess(commands, code, "".join(lines), ""))
-
-    def _shell(self, commands: Sequence[str]) -> tuple[str, ...]:
-        own = {
-            "ANSIBLE_PRIVATE_KEY_FILE": str(self._bed.state / "id"),
-            "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={self._bed.state / 'known_hosts'}",
-        }
-        return ("env", *(f"{name}={value}" for name, value in own.items()), "sh", "-ec", "\n".join(commands))
 
 
 @pytest.fixture(scope="module")
@@ -89,19 +34,14 @@ def stranger(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Stranger:
 def commands() -> dict[str, str]:
     """The page's first commands by what they begin with."""
     keys = ("enter", "copy", "site", "nodes", "verify", "services", "ask")
-    return dict(zip(keys, read_commands(PAGE), strict=False))
+    return dict(zip(keys, read_commands(PAGE, "From bare hosts"), strict=True))
 
 
 @pytest.fixture(scope="module")
 def installed(stranger: Stranger, commands: dict[str, str]) -> Play:
     copied = stranger.type(commands["copy"])
     assert copied.code == 0, copied.output
-    hosts = stranger.tree / "inventory/mine/hosts.yml"
-    text = hosts.read_text()
-    for theirs, mine in ADDRESSES.items():
-        assert theirs in text
-        text = text.replace(theirs, mine)
-    hosts.write_text(text)
+    fill_in(stranger.at / "inventory/mine")
     return stranger.type(commands["enter"], commands["site"]).expect_success()
 
 
@@ -216,7 +156,7 @@ def test_a_wrong_sudo_password_is_called_so_and_stops_that_host_alone(
     bed: Bed, stranger: Stranger, commands: dict[str, str]
 ) -> None:
     bed.ssh("node2", MAKE_OPS)
-    own = stranger.tree / "inventory/mine/host_vars/pi-2.yml"
+    own = stranger.at / "inventory/mine/host_vars/pi-2.yml"
     own.write_text("---\nansible_user: ops\n")
     survey = f"{commands['site']} --tags preflight --extra-vars ansible_become_password="
 
@@ -229,35 +169,3 @@ def test_a_wrong_sudo_password_is_called_so_and_stops_that_host_alone(
     assert "Incorrect sudo password" in wrong.output
     assert "Left out, for the reason above: pi-2." in " ".join(wrong.output.split())
     right.expect_success()
-
-
-@pytest.fixture(scope="module")
-def collection(stranger: Stranger, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of an empty control host into which the collection was installed."""
-    home = tmp_path_factory.mktemp("home")
-    built = stranger.type(
-        f"ansible-galaxy collection build --output-path {home} {stranger.tree}",
-        f"ansible-galaxy collection install --offline --collections-path {home / 'collections'} {home}/*.tar.gz",
-    )
-    assert built.code == 0, built.output
-    return home
-
-
-@pytest.mark.usefixtures("installed")
-def test_the_collection_says_what_it_lacks_where_its_programs_are_not_installed(
-    stranger: Stranger, collection: Path
-) -> None:
-    play = run_collection(stranger, collection, "site", "--check")
-
-    assert play.code != 0
-    said = " ".join(play.output.split())
-    assert f"Remedy: `make ansible` in {collection / 'collections' / COLLECTION}, or set bramble_python" in said
-
-
-def run_collection(stranger: Stranger, collection: Path, book: str, *options: str) -> Play:
-    """Run one of the collection's playbooks from a directory that has nothing to do with it."""
-    command = f"ansible-playbook -i {stranger.tree}/inventory/mine bramble_edge.bramble.{book} {' '.join(options)}"
-    return stranger.type(
-        f"export ANSIBLE_COLLECTIONS_PATH={collection / 'collections'} ANSIBLE_CALLBACK_RESULT_FORMAT=yaml",
-        command, at=collection,
-    )  # fmt: skip
