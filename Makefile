@@ -7,7 +7,7 @@ READY := .venv/.ready
 # Container images like to set this; without the modules' bytecode every program starts three times as slowly.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check lint unit format lock clean nats-cli bench bench-full bench-frame-path chaos soak fuzz ansible lint-ansible test-hosts test-hosts-core test-aarch64 audit sbom
+.PHONY: help demo test check lint unit format lock clean nats-cli bench bench-full bench-frame-path chaos soak fuzz ansible lint-ansible test-hosts test-hosts-core test-aarch64 test-rancher audit sbom
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -107,6 +107,17 @@ test-hosts-core: $(READY) ansible nats-cli ## the shorter part of it: site, chec
 
 test-aarch64: $(READY) ## the programs for the Pis, installed and run under emulation (root, debootstrap and qemu-user-static)
 	$(BIN)/pytest tests/hosts -m aarch64 -s
+
+KUBERNETES := .tools/bin/.kubernetes
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../.tools/bin/
+$(KUBERNETES): .ci/kubernetes/go.mod .ci/kubernetes/go.sum
+	@command -v go >/dev/null || { echo "building Kubernetes takes Go 1.24 or newer: https://go.dev/dl" >&2; exit 1; }
+	cd .ci/kubernetes && $(GO_BUILD)etcd go.etcd.io/etcd/server/v3
+	cd .ci/kubernetes && $(GO_BUILD) k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
+	@touch $@
+
+test-rancher: $(READY) ansible $(KUBERNETES) ## hosts out of a real Kubernetes API server's nodes; builds that first (Go, up to an hour)
+	$(BIN)/pytest tests/hosts -m rancher
 
 SUPPLY := .tools/supply
 $(SUPPLY)/.ready: requirements/supply.lock $(READY)
