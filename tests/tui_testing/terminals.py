@@ -40,25 +40,20 @@ class Terminal:
 _XTERM = ("xterm", "-fa", "Monospace", "-fs", "11", "-tn", "xterm-256color", "-geometry", "110x36")
 _KITTY = ("kitty", "--config", "NONE", "-o", "initial_window_width=1200", "-o", "initial_window_height=760",
           "-o", "remember_window_size=no")  # fmt: skip
+# foot speaks Wayland alone: a compositor in a window of X, which shows nothing else and goes with it.
+_FOOT = """
+export XDG_RUNTIME_DIR="$(mktemp -d)"
+weston --backend=x11-backend.so --shell=kiosk-shell.so --socket=look --width=1200 --height=760 --no-config \\
+    --idle-time=0 & compositor=$!
+trap 'kill $compositor' EXIT
+trap exit TERM
+until [ -S "$XDG_RUNTIME_DIR/look" ]; do sleep 0.2; done
+WAYLAND_DISPLAY=look foot --config=/dev/null "$@" &
+wait $!
+"""
 TERMINALS = (
     Terminal("kitty", _KITTY, ("kitty",), environment=(("LIBGL_ALWAYS_SOFTWARE", "1"),)),
-    # foot speaks Wayland alone: a compositor in a window of X, which has room for nothing else.
-    Terminal(
-        "foot",
-        (
-            "weston",
-            "--backend=x11-backend.so",
-            "--shell=kiosk-shell.so",
-            "--width=1200",
-            "--height=760",
-            "--no-config",
-            "--idle-time=0",
-            "--",
-            "foot",
-            "--config=/dev/null",
-        ),
-        ("weston", "foot"),
-    ),
+    Terminal("foot", ("sh", "-c", _FOOT, "foot"), ("foot", "weston")),
     Terminal("xterm-sixel", (*_XTERM, "-ti", "vt340", "-e"), ("xterm",)),
     Terminal("xterm-80x24", (*_XTERM[:-1], "80x24", "-e"), ("xterm",)),
     Terminal("xterm-no-colour", (*_XTERM, "-e"), ("xterm",), environment=(("NO_COLOR", "1"),)),
