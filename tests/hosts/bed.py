@@ -172,10 +172,19 @@ def _hierarchies() -> Iterator[Path]:
             yield path
 
 
+def _list_processes(group: Path) -> Iterator[tuple[int, Path]]:
+    """Yield what runs in a group and below it, and where; groups may vanish meanwhile."""
+    for directory, _, files in os.walk(group):
+        if "cgroup.procs" in files:
+            with contextlib.suppress(OSError):  # it is gone
+                for pid in (Path(directory) / "cgroup.procs").read_text().split():
+                    yield int(pid), Path(directory)
+
+
 def _empty(group: Path, deadline: float) -> None:
     """Kill what is left in a group, and wait until it is gone."""
     while group.exists() and time.monotonic() < deadline:
-        found = [int(pid) for procs in group.rglob("cgroup.procs") for pid in procs.read_text().split()]
+        found = [pid for pid, _ in _list_processes(group)]
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -238,8 +247,7 @@ class Bed:
 def find_leftovers(state: Path) -> list[str]:
     """Return what is still there of a bed: its processes and its operator's, mounts, control groups and files."""
     found = _find_operators(state)
-    found += [f"process {pid} in {procs.parent}" for top in _hierarchies()
-             for procs in (top / GROUP).rglob("cgroup.procs") for pid in procs.read_text().split()]  # fmt: skip
+    found += [f"process {pid} in {group}" for top in _hierarchies() for pid, group in _list_processes(top / GROUP)]
     found += [f"control group {top / GROUP}" for top in _hierarchies() if (top / GROUP).exists()]
     found += [f"mount {line.split()[1]}" for line in Path("/proc/mounts").read_text().splitlines()
               if line.startswith("bramble-bed ")]  # fmt: skip
