@@ -18,14 +18,22 @@ class Headline:
 
     severity: Severity
     word: str
-    numbers: str
+    numbers: tuple[str, ...]  # the most telling first
     problem: str  # empty while all is well
+
+
+def fit_numbers(numbers: tuple[str, ...], width: int) -> str:
+    """Return as many of them, from the first, as so many columns hold; the first one in any case."""
+    for count in range(len(numbers), 1, -1):
+        if len(found := "  ".join(numbers[:count])) <= width:
+            return found
+    return "".join(numbers[:1])
 
 
 def summarise(moment: Moment) -> Headline:
     """Say how the cluster is."""
     board = moment.board
-    numbers = _count(board) if board.status else board.connection.where
+    numbers = _count(board) or (board.connection.where,)
     match board.connection.phase:
         case Phase.CONNECTING:
             return Headline(Severity.NOTE, "CONNECTING", numbers, "")
@@ -56,10 +64,10 @@ def _judge(moment: Moment) -> tuple[Verdict, str]:
     return judge_cluster(assessment), tell_problems(assessment)
 
 
-def _count(board: Dashboard) -> str:
+def _count(board: Dashboard) -> tuple[str, ...]:
     status = board.status
     if status is None:
-        return ""
+        return ()
     parts = [
         _share("nodes", [node.liveness == "live" for node in status.nodes]),
         _share("cameras", [camera.phase == "live" for camera in status.cameras]),
@@ -68,9 +76,8 @@ def _count(board: Dashboard) -> str:
     rate = board.points[-1].inferred if board.points else None
     parts += [f"{rate:.1f}/s"] if rate is not None else []
     parts += _describe_blindness(status)
-    times = [f"{name} {format_ms(status.latency_ms[name])}" for name in ("p50", "p99") if status.latency_ms.get(name)]
-    parts += [" ".join(times)] if times else []
-    return "  ".join(parts)
+    parts += [f"{name} {format_ms(status.latency_ms[name])}" for name in ("p50", "p99") if status.latency_ms.get(name)]
+    return tuple(parts)
 
 
 def _describe_blindness(status: ClusterStatus) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.widgets import Label
 
-from tui.headline import Headline
+from tui.headline import Headline, fit_numbers
 from tui.severity import Severity
 
 _CLASSES = {severity: f"-{severity.name.lower()}" for severity in Severity}
@@ -16,7 +17,7 @@ _CLASSES = {severity: f"-{severity.name.lower()}" for severity in Severity}
 class HeadlineBar(Vertical):
     """Shows a headline; its colour is the class ``-ok``, ``-note``, ``-warn`` or ``-bad``."""
 
-    headline: reactive[Headline] = reactive(Headline(Severity.NOTE, "CONNECTING", "", ""), repaint=False)
+    headline: reactive[Headline] = reactive(Headline(Severity.NOTE, "CONNECTING", (), ""), repaint=False)
 
     _word = ""
 
@@ -31,6 +32,10 @@ class HeadlineBar(Vertical):
         """Show what was set before."""
         self.watch_headline(self.headline)
 
+    def on_resize(self) -> None:
+        """Show as many numbers as there is room for now."""
+        self._show_numbers()
+
     def watch_headline(self, headline: Headline) -> None:
         """Show the headline."""
         if not self.is_mounted:
@@ -41,7 +46,11 @@ class HeadlineBar(Vertical):
         if word != self._word:  # a layout of the whole screen is dear: only when the width may have changed
             self._word = word
             self.query_one("#word", Label).update(word)
-        self.query_one("#numbers", Label).update(headline.numbers, layout=False)
+        self._show_numbers()
         problem = self.query_one("#problem", Label)
         problem.update(headline.problem, layout=False)
         problem.display = bool(headline.problem)
+
+    def _show_numbers(self) -> None:
+        room = self.size.width - cell_len(self._word) - 2  # its padding
+        self.query_one("#numbers", Label).update(fit_numbers(self.headline.numbers, room), layout=False)

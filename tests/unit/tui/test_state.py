@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tui_testing.boards import AT, healthy, make_camera, make_node, make_result, make_status
-from tui.headline import summarise
+from tui.headline import fit_numbers, summarise
 from tui.moment import Moment
 from tui.severity import Severity
 from tui.state import LOG_LINES, POINTS, RESULTS, STALE_S, Dashboard, LogLine, Phase, fold
@@ -121,7 +121,20 @@ def test_the_last_word_on_a_picture_is_kept() -> None:
 def test_the_headline_of_a_healthy_cluster_is_one_line() -> None:
     headline = summarise(Moment(board_of(StatusTaken(healthy())), 0.0))
     assert (headline.severity, headline.word, headline.problem) == (Severity.OK, "OK", "")
-    assert headline.numbers == "3/3 nodes  2/2 cameras  1/1 models  p50 31 ms p99 74 ms"
+    assert headline.numbers == ("3/3 nodes", "2/2 cameras", "1/1 models", "p50 31 ms", "p99 74 ms")
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (40, "3/3 nodes  9.9/s  p50 31 ms"),
+        (27, "3/3 nodes  9.9/s  p50 31 ms"),
+        (26, "3/3 nodes  9.9/s"),
+        (0, "3/3 nodes"),
+    ],
+)
+def test_numbers_are_shown_whole_or_not_at_all_but_the_first(width: int, shown: str) -> None:
+    assert fit_numbers(("3/3 nodes", "9.9/s", "p50 31 ms"), width) == shown
 
 
 def test_the_headline_counts_down_to_the_next_attempt() -> None:
