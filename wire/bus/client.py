@@ -35,6 +35,16 @@ class GuardedClient(DirectClient):
     def __init__(self) -> None:
         super().__init__()
         self.wants_tls = False
+        self._let_in = False  # some server has taken us
+        self._told: dict[str, Any] = {}  # what the last one said of itself and the others
+
+    async def learn_servers(self) -> None:
+        """Take up the servers of which the one that let us in has told.
+
+        Not before: those that refuse us would come back by what the next one tells, and be tried for ever.
+        """
+        self._let_in = True
+        await super()._process_info(self._told, initial_connection=True)
 
     async def _process_err(self, err_msg: str) -> None:
         refused = find_violation(err_msg)
@@ -46,6 +56,9 @@ class GuardedClient(DirectClient):
         if initial_connection and self.wants_tls and not info.get("tls_required"):
             # nats-py would go on in plain text: whoever sits in between could ask for that.
             raise NatsError("nats: the server offers no TLS, and this context wants it")
+        if not self._let_in:
+            self._told = info
+            info = {name: value for name, value in info.items() if name != "connect_urls"}
         await super()._process_info(info, initial_connection)
 
     def abort(self) -> None:
@@ -128,6 +141,7 @@ async def open_client(
         await client.close()  # or its socket would outlive the attempt
         raise
     client.options["max_reconnect_attempts"] = -1
+    await client.learn_servers()
     refusals.clear()
     return client
 
