@@ -169,6 +169,10 @@ def test_who_is_shut_out_is_out_at_all_servers_within_seconds_and_no_frame_is_lo
     assert {url: after - decided <= REVOKED_S for url, after in gone.items()} == dict.fromkeys(servers, True), gone
     meanwhile.expect_nothing_lost()
     assert meanwhile.again == {}
+    for node in NODES:
+        again = bed.run(*PYTHON, "-c", TRESPASS, str(context), server_url(node), "x")
+        assert again.returncode != 0
+        assert "refused this user" in again.stderr
     assert [deed["target"] for deed in read_record(bed, "access.revoke")] == ["ann"]
 
 
