@@ -27,6 +27,9 @@ MAX_TASKS = 256
 MAX_BYTES = 64 << 20
 """Of all requests under way together: as many of the largest as there may be would take 2 GiB. One is always taken."""
 
+MAX_LATE = 64
+"""Refusals that wait for a connection that is away or full."""
+
 BACK_S = 5.0
 """For so long an error waits for the connection to come back; most who ask have given up by then."""
 
@@ -96,6 +99,7 @@ class Service:
         self._subscriptions: list[Subscription] = []
         self._tasks: dict[asyncio.Task[None], int] = {}  # what is under way, and its bytes
         self._held = 0  # bytes
+        self._late: set[asyncio.Task[None]] = set()  # refusals that wait for the connection
         self._started = datetime.now(UTC)
 
     def add_endpoint(
@@ -123,8 +127,8 @@ class Service:
         for subscription in self._subscriptions:
             await subscription.end()
         self._subscriptions.clear()
-        if self._tasks:
-            _, late = await asyncio.wait(tuple(self._tasks), timeout=within)
+        if under_way := (*self._tasks, *self._late):
+            _, late = await asyncio.wait(under_way, timeout=within)
             for task in late:
                 task.cancel()
 
@@ -145,7 +149,7 @@ class Service:
                 text = f"{len(self._tasks)} requests of {self._held} bytes are under way"
                 busy = NoCapacityError(text, remedy="try again later", retry_after_ms=BUSY_MS)
                 if not self._turn_away(endpoint, message, busy):
-                    _note_lost(endpoint, "the connection is down or full")
+                    self._put_off(endpoint, message, busy)
                 return
             task = asyncio.create_task(self._serve(endpoint, message), name=f"serve-{endpoint.name}")
             self._tasks[task] = size
@@ -195,11 +199,23 @@ class Service:
 
     async def _refuse(self, endpoint: Endpoint, message: Received, error: BrambleError) -> None:
         """Answer with an error, also where the connection broke over the request: who asked may still wait for it."""
+        if not self._turn_away(endpoint, message, error):
+            await self._refuse_late(endpoint, message, error)
+
+    def _put_off(self, endpoint: Endpoint, message: Received, error: BrambleError) -> None:
+        """Answer with an error once the connection takes it."""
+        if len(self._late) >= MAX_LATE:
+            _note_lost(endpoint, f"{MAX_LATE} others wait for the connection")
+            return
+        task = asyncio.create_task(self._refuse_late(endpoint, message, error), name=f"refuse-{endpoint.name}")
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _refuse_late(self, endpoint: Endpoint, message: Received, error: BrambleError) -> None:
         try:
-            if not self._turn_away(endpoint, message, error):
-                async with asyncio.timeout(BACK_S):
-                    await self._link.wait_connected()
-                await self._link.publish(message.reply, error.to_json(), headers=error_headers(error))
+            async with asyncio.timeout(BACK_S):
+                await self._link.wait_connected()
+            await self._link.publish(message.reply, error.to_json(), headers=error_headers(error))
         except (BusError, TimeoutError) as lost:
             _note_lost(endpoint, str(lost) or "the connection did not come back")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ WATCHED = ("node2", "node3")
 
 SECOND_CONTROLLER = (*SERVERS, "--inventory", str(ROOT / "tests/hosts/second_controller.yml"))
 UNIT = "bramble-witness.service"
+UNAVAILABLE = 3  # the exit code of `bramble` where the cluster cannot be reached
 TRESPASS = """import asyncio, sys, msgspec
 from wire.bus import Link
 from wire.context import load_context
@@ -88,9 +90,15 @@ def expect_all_watched(bed: Bed) -> None:
     expect_whole(bed)
 
 
-def expect_whole(bed: Bed) -> None:
-    done = bed.bramble("audit", "--verify", "--context", "bed")
-    assert done.returncode == 0, done.stdout + done.stderr
+def expect_whole(bed: Bed, *options: str) -> None:
+    found: list[subprocess.CompletedProcess[str]] = []
+
+    def is_read() -> bool:
+        found.append(bed.bramble("audit", "--verify", "--context", "bed", *options))
+        return found[-1].returncode != UNAVAILABLE  # servers that were restarted look for a leader
+
+    wait_for("the record can be read", is_read)
+    assert found[-1].returncode == 0, found[-1].stdout + found[-1].stderr
 
 
 def read_seed(bed: Bed, node: str) -> str:
@@ -253,6 +261,5 @@ def test_a_reset_leaves_nothing_of_a_witness_and_a_backup_brings_it_back(
     bed.play("playbooks/restore.yml", *SERVERS, *where).expect_success()
 
     assert collect_secrets(bed) == secrets
-    done = bed.bramble("audit", "--verify", "--context", "bed", "--expect", known["head"])
-    assert done.returncode == 0, done.stdout + done.stderr
+    expect_whole(bed, "--expect", known["head"])
     expect_all_watched(bed)

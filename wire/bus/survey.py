@@ -41,7 +41,7 @@ class ServerReport:
     round_trip_s: float
     encrypted: bool
     certificate_ends: float | None  # Unix seconds; None without TLS
-    disk: StoreUse | None  # None: JetStream is off
+    disk: StoreUse | None  # None: JetStream is off, or no controller tells
     memory: StoreUse | None
 
 
@@ -109,8 +109,8 @@ async def _read_stores(link: Link, within: float) -> tuple[StoreUse | None, Stor
     prefix = STORE_API if link.user == ANONYMOUS else f"{READ}.{link.user}"
     try:
         account = await link.client.jetstream(prefix=prefix, timeout=within).account_info()
-    except (nats.js.errors.ServiceUnavailableError, nats.errors.NoRespondersError):
-        return None, None
+    except (nats.js.errors.ServiceUnavailableError, nats.errors.NoRespondersError, nats.errors.TimeoutError):
+        return None, None  # a controller that is asked in the server's place may be silent, and is found so elsewhere
     except (nats.errors.Error, nats.js.errors.Error) as error:
         raise BusError(f"the server did not tell of its stores: {error!r}") from error
     limits = account.limits
