@@ -74,11 +74,14 @@ def find_teller(bed: Bed, node: str) -> str:
     subject = f"node.nobody-{next(_numbers)}.heartbeat"
     trespass(bed, node, subject)
 
-    def find_deeds() -> list[dict[str, Any]]:
-        return [deed for deed in read_record(bed, "access.publish") if deed["target"] == subject]
+    found: list[dict[str, Any]] = []
 
-    wait_for(f"what {node} refused is on the record", lambda: find_deeds() != [])
-    [deed] = find_deeds()
+    def is_told() -> bool:
+        found[:] = [deed for deed in read_record(bed, "access.publish") if deed["target"] == subject]
+        return found != []
+
+    wait_for(f"what {node} refused is on the record", is_told)
+    [deed] = found
     assert (deed["who"], deed["outcome"]) == ("operator", "refused")
     return str(deed.get("witness", ""))
 
