@@ -90,11 +90,7 @@ class Outbox:
     def _send(
         self, post: Callable[[], bool], publish: Callable[[], Coroutine[None, None, None]], on_error: OnError
     ) -> None:
-        try:
-            if post():
-                return
-        except BrambleError as error:
-            on_error(error)
+        if _settle(post, on_error):
             return
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left who waits
             self._loop.call_soon_threadsafe(self._send_from_loop, post, publish, on_error)
@@ -103,11 +99,7 @@ class Outbox:
         self, post: Callable[[], bool], publish: Callable[[], Coroutine[None, None, None]], on_error: OnError
     ) -> None:
         """Send what a thread could not, as where it is encrypted; what has to wait does so in a task of its own."""
-        try:
-            if post():
-                return
-        except BrambleError as error:
-            on_error(error)
+        if _settle(post, on_error):
             return
         if len(self._late) >= MAX_LATE:
             _note_lost(BusError(f"{MAX_LATE} messages already wait for the server"))
@@ -115,6 +107,15 @@ class Outbox:
         task = self._loop.create_task(_publish(publish, on_error), name="send")
         self._late.add(task)
         task.add_done_callback(self._late.discard)
+
+
+def _settle(post: Callable[[], bool], on_error: OnError) -> bool:
+    """Send now; False where that has to wait, True also where it never can be sent and that is told."""
+    try:
+        return post()
+    except BrambleError as error:
+        on_error(error)
+        return True
 
 
 async def _publish(publish: Callable[[], Coroutine[None, None, None]], on_error: OnError) -> None:
